@@ -1,1 +1,47 @@
-export {};
+export { agentOptions, DEFAULT_LISTEN_HOST } from "./agent-options.ts";
+export { parseDuration } from "./command/duration.ts";
+export { formatHelp } from "./command/help.ts";
+export { formatHostPort, parseHostPort } from "./command/host-port.ts";
+export { parseCommand } from "./command/parse.ts";
+export type { CommandResult, CommandValues, HostPort, Run } from "./command/result.ts";
+export type {
+  CommandPart,
+  CommandSpec,
+  Environment,
+  Example,
+  OptionSpec,
+  OptionTable,
+  PositionalSpec,
+} from "./command/spec.ts";
+export { AgentError, CommandError, errorLine, exitCodeOf, exitCodes, UnsupportedError } from "./errors.ts";
+export {
+  type AgentIdentity,
+  agentIdOf,
+  bootId,
+  type HostIdentity,
+  hostIdentity,
+  isIdentifier,
+  newBootId,
+} from "./identity.ts";
+export {
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  type LogStream,
+  logLevels,
+  silentLogger,
+} from "./logger.ts";
+export type {
+  ClockHealthInit,
+  Endpoint,
+  Publisher,
+  PublisherLimits,
+  PublisherOptions,
+  PublisherStats,
+  ReportPayload,
+  TargetStats,
+} from "./publisher/publisher-api.ts";
+export { parseReportTarget, type ReportTarget } from "./publisher/report-target.ts";
+export { type MainContext, runMain } from "./run-main.ts";
