@@ -25,6 +25,7 @@ export {
   whyUnprivileged,
 } from "./privilege.ts";
 export { waitUntilReady } from "./ready.ts";
+export { colour, ledgerRules, type RouterBlock, RouterLedger } from "./router-ledger.ts";
 export {
   counterNames,
   type PacketMatch,

@@ -1,0 +1,125 @@
+import { fileURLToPath } from "node:url";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { type LossBlock, LossVerdict, QueryService } from "@waymark/proto/query";
+import { type ManagedProcess, MeasuredPath, type PathOptions, waitFor } from "@waymark/testkit";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const READY_MS = 20_000;
+
+/** What runs in a suite. */
+export interface SuiteOptions {
+  /** Of the blocks, in seconds (default 1). */
+  readonly interval?: number;
+  readonly path?: PathOptions;
+  readonly sourceArguments?: readonly string[];
+  readonly sinkArguments?: readonly string[];
+  /** Where agents report; default: gRPC straight to the collector. */
+  readonly report?: (collector: string) => readonly string[];
+  readonly collectorArguments?: readonly string[];
+}
+
+/** Source, router, sink and collector as a user starts them, each in a namespace of its own. */
+export class Suite implements AsyncDisposable {
+  readonly path: MeasuredPath;
+  readonly client: Client<typeof QueryService>;
+  readonly intervalNs: bigint;
+  /** Where the query API answers, from the test's own namespace and from the collector's. */
+  readonly url = "http://10.79.0.1:8080";
+  readonly #options: SuiteOptions;
+  readonly #storeDir: string;
+  source: ManagedProcess | undefined;
+  sink: ManagedProcess | undefined;
+  collector: ManagedProcess | undefined;
+
+  private constructor(path: MeasuredPath, options: SuiteOptions) {
+    this.path = path;
+    this.#options = options;
+    this.#storeDir = `${path.lab.folder}/store`;
+    this.intervalNs = BigInt(Math.round((options.interval ?? 1) * 1e9));
+    this.client = createClient(QueryService, createGrpcTransport({ baseUrl: this.url }));
+  }
+
+  /** Builds the network and starts collector, sink and source, in this order; all three are ready. */
+  static async start(options: SuiteOptions = {}): Promise<Suite> {
+    const path = await MeasuredPath.create(options.path);
+    const suite = new Suite(path, options);
+    try {
+      await path.lab.link(
+        { ns: path.lab.here, device: `q${process.pid}`, addresses: ["10.79.0.2/24"] },
+        { ns: path.collector.ns, device: "query0", addresses: ["10.79.0.1/24"] },
+      );
+      await suite.startCollector();
+      await suite.startSink();
+      await suite.startSource();
+      return suite;
+    } catch (error) {
+      await path[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async startCollector(): Promise<ManagedProcess> {
+    const argv = ["collector", "12345", "--listen", "10.79.0.1:8080", "--store", this.#storeDir, "--print"];
+    this.collector = this.path.collector.ns.spawn([...node(argv), ...(this.#options.collectorArguments ?? [])]);
+    await waitFor(() => this.client.listAgents({}), { deadlineMs: READY_MS, what: "query API" }).catch((error) => {
+      throw new Error(`${error.message}\n${this.collector?.stderr.join("\n")}`);
+    });
+    return this.collector;
+  }
+
+  async startSource(): Promise<ManagedProcess> {
+    this.source = this.#agent("source", this.path.source, this.#options.sourceArguments ?? []);
+    await this.source.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" });
+    return this.source;
+  }
+
+  async startSink(): Promise<ManagedProcess> {
+    this.sink = this.#agent("sink", this.path.sink, this.#options.sinkArguments ?? []);
+    await this.sink.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" });
+    return this.sink;
+  }
+
+  #agent(role: "source" | "sink", host: MeasuredPath["source"], extra: readonly string[]): ManagedProcess {
+    const report = this.#options.report?.(this.path.collector.ipv4) ?? [this.path.collector.ipv4, "12345"];
+    const argv = ["altmark", role, host.device, ...report, "-i", String(this.#options.interval ?? 1)];
+    return host.ns.spawn(node([...argv, "--agent-id", role, ...extra]));
+  }
+
+  /** All blocks so far, oldest first. */
+  async blocks(): Promise<LossBlock[]> {
+    const blocks: LossBlock[] = [];
+    let pageToken = "";
+    do {
+      const page = await this.client.listLoss({ pageToken, pageSize: 10_000 });
+      blocks.push(...page.blocks);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return blocks;
+  }
+
+  /** Waits until `count` blocks are COMPLETE, and returns all blocks then. */
+  async completeBlocks(count: number, deadlineMs: number): Promise<LossBlock[]> {
+    return waitFor(
+      async () => {
+        const blocks = await this.blocks();
+        const complete = new Set(blocks.filter(isComplete).map((block) => block.blockNumber));
+        return complete.size >= count ? blocks : undefined;
+      },
+      { deadlineMs, what: `${count} COMPLETE blocks` },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.path[Symbol.asyncDispose]();
+  }
+}
+
+export function isComplete(block: LossBlock): boolean {
+  return block.verdict === LossVerdict.COMPLETE;
+}
+
+/** The command that runs a service as it was built, under this Node. */
+export function node([service, ...args]: readonly string[]): string[] {
+  return [process.execPath, `${ROOT}services/${service}/bin/${service}.js`, ...args];
+}
