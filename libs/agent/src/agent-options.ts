@@ -1,4 +1,4 @@
-import type { OptionTable } from "./command/spec.ts";
+import type { OptionTable } from "./command/command-spec.ts";
 import { isIdentifier } from "./identity.ts";
 import { logLevels } from "./logger.ts";
 import { reportTargetProblem } from "./publisher/report-target.ts";

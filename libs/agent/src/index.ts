@@ -1,9 +1,4 @@
 export { agentOptions, DEFAULT_LISTEN_HOST } from "./agent-options.ts";
-export { parseDuration } from "./command/duration.ts";
-export { formatHelp } from "./command/help.ts";
-export { formatHostPort, parseHostPort } from "./command/host-port.ts";
-export { parseCommand } from "./command/parse.ts";
-export type { CommandResult, CommandValues, HostPort, Run } from "./command/result.ts";
 export type {
   CommandPart,
   CommandSpec,
@@ -12,7 +7,12 @@ export type {
   OptionSpec,
   OptionTable,
   PositionalSpec,
-} from "./command/spec.ts";
+} from "./command/command-spec.ts";
+export { parseDuration } from "./command/duration.ts";
+export { formatHelp } from "./command/help.ts";
+export { formatHostPort, parseHostPort } from "./command/host-port.ts";
+export { parseCommand } from "./command/parse.ts";
+export type { CommandResult, CommandValues, HostPort, Run } from "./command/result.ts";
 export { AgentError, CommandError, errorLine, exitCodeOf, exitCodes, UnsupportedError } from "./errors.ts";
 export {
   type AgentIdentity,
@@ -33,6 +33,8 @@ export {
   logLevels,
   silentLogger,
 } from "./logger.ts";
+export { packageVersion } from "./package-version.ts";
+export { createPublisher, MAX_REPORT_BYTES } from "./publisher/publisher.ts";
 export type {
   ClockHealthInit,
   Endpoint,

@@ -1,5 +1,5 @@
+import type { CommandPart, CommandSpec, OptionSpec, OptionTable, PositionalSpec } from "./command-spec.ts";
 import { environmentName, optionTable, positionalLabel, standardOptions, valueLabel } from "./names.ts";
-import type { CommandPart, CommandSpec, OptionSpec, OptionTable, PositionalSpec } from "./spec.ts";
 
 /** No line is longer, unless a single word or a command to type is. */
 const WIDTH = 100;

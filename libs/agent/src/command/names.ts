@@ -1,4 +1,4 @@
-import type { CommandSpec, OptionSpec, OptionTable, PositionalSpec } from "./spec.ts";
+import type { CommandSpec, OptionSpec, OptionTable, PositionalSpec } from "./command-spec.ts";
 
 /** What every command has. */
 export const standardOptions = {

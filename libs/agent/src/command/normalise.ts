@@ -1,5 +1,5 @@
 import { CommandError } from "../errors.ts";
-import type { OptionSpec, OptionTable } from "./spec.ts";
+import type { OptionSpec, OptionTable } from "./command-spec.ts";
 import { nearest } from "./suggest.ts";
 
 /** The same command line in one spelling: every option `--name=value`, positional arguments apart. */

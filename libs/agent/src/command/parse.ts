@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
 import { CommandError } from "../errors.ts";
+import type { CommandPart, CommandSpec, Environment, OptionSpec, OptionTable, PositionalSpec } from "./command-spec.ts";
 import { formatHelp } from "./help.ts";
 import { camelCase, environmentName, optionTable, positionalLabel, standardOptions } from "./names.ts";
 import { firstPositional, type NormalArguments, normaliseArguments } from "./normalise.ts";
 import type { CommandResult } from "./result.ts";
 import { parseScalar, type ScalarValue } from "./scalar.ts";
-import type { CommandPart, CommandSpec, Environment, OptionSpec, OptionTable, PositionalSpec } from "./spec.ts";
 import { nearest } from "./suggest.ts";
 
 type Value = ScalarValue | readonly ScalarValue[] | readonly (readonly ScalarValue[])[] | undefined;

@@ -1,4 +1,4 @@
-import type { CommandPart, CommandSpec, OptionTable, PositionalSpec } from "./spec.ts";
+import type { CommandPart, CommandSpec, OptionTable, PositionalSpec } from "./command-spec.ts";
 
 /** A host and a port; the host without brackets. */
 export interface HostPort {

@@ -1,8 +1,8 @@
 import { CommandError } from "../errors.ts";
+import type { OptionSpec, PositionalSpec } from "./command-spec.ts";
 import { parseDuration } from "./duration.ts";
 import { parseHostPort, parsePort } from "./host-port.ts";
 import type { HostPort } from "./result.ts";
-import type { OptionSpec, PositionalSpec } from "./spec.ts";
 import { nearest } from "./suggest.ts";
 
 /** Any value that the command line can hold. */
