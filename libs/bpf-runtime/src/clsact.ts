@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:os";
+import { BpfError, check, systemError } from "./errors.ts";
+import type { Direction, LinkDetails, Order } from "./link.ts";
+import { type NativeFilter, native } from "./native.ts";
+
+/** Handle of every filter of ours, "WM" and a version: with the name it tells them from others'. */
+const HANDLE = 0x574d_0001;
+const NAME = /^waymark\/([^/]+)\/([0-9a-f]{16})$/;
+const FIRST_PRIORITY = 1;
+const LAST_PRIORITY = 0xffff;
+
+const { EEXIST, EADDRINUSE, ENOENT, EINVAL, ENODEV } = constants.errno;
+
+/** Where a filter goes. */
+export interface ClsactPlace {
+  readonly ifindex: number;
+  readonly direction: Direction;
+  readonly order: Order;
+}
+
+/** A filter of ours: its program and the name that its process holds while it lives. */
+interface OwnName {
+  readonly program: string;
+  readonly life: string;
+}
+
+function ownName(filter: NativeFilter): OwnName | undefined {
+  const match = filter.kind === "bpf" && filter.handle === HANDLE ? NAME.exec(filter.name) : null;
+  return match?.[1] && match[2] ? { program: match[1], life: lifeName(match[2]) } : undefined;
+}
+
+function lifeName(token: string): string {
+  return `waymark-tc/${token}`;
+}
+
+function describe(ifindex: number, direction: Direction): string {
+  return `interface ${ifindex} ${direction}`;
+}
+
+function listFilters(ifindex: number, direction: Direction): readonly NativeFilter[] {
+  const { status, filters } = native().tcFilters(ifindex, direction === "egress");
+  check(status, "list filters of", describe(ifindex, direction));
+  return filters;
+}
+
+/** True if the qdisc was made, false if there was one. */
+function provideQdisc(ifindex: number, direction: Direction): boolean {
+  const { status, kind } = native().tcQdiscKind(ifindex);
+  check(status, "look at qdisc of", describe(ifindex, direction));
+  if (kind === "clsact" || (kind === "ingress" && direction === "ingress")) return false;
+  if (kind !== "") {
+    // The kernel would take an egress filter for an ingress one here.
+    const message = `attach clsact ${describe(ifindex, direction)}: there is a qdisc ${kind}, which has no egress`;
+    throw new BpfError("BPF_BUSY", message, { operation: "attach clsact" });
+  }
+  const made = native().tcQdiscAdd(ifindex);
+  if (made === -EEXIST) return false;
+  check(made, "attach clsact", describe(ifindex, direction));
+  return true;
+}
+
+function choosePriority(filters: readonly NativeFilter[], order: Order): number {
+  const taken = new Set(filters.map((filter) => filter.priority));
+  const step = order === "first" ? 1 : -1;
+  let priority = order === "first" ? FIRST_PRIORITY : LAST_PRIORITY;
+  while (taken.has(priority)) priority += step;
+  return priority;
+}
+
+/** Takes a name that nobody has; it is ours while this process lives. */
+function takeLife(): { readonly token: string; readonly fd: number } {
+  const token = randomBytes(8).toString("hex");
+  return { token, fd: check(native().takeName(lifeName(token)), "attach clsact", `sign of life ${token}`) };
+}
+
+/**
+ * Attaches a program as a direct-action filter, making the clsact qdisc only if there is none. "first" is the lowest
+ * free priority.
+ * @returns the native link and what it is
+ */
+export function attachClsact(programFd: number, program: string, place: ClsactPlace): readonly [number, LinkDetails] {
+  const { ifindex, direction, order } = place;
+  const madeQdisc = provideQdisc(ifindex, direction);
+  const egress = direction === "egress";
+  let life: ReturnType<typeof takeLife> | undefined;
+  try {
+    const filters = listFilters(ifindex, direction);
+    const priority = choosePriority(filters, order);
+    life = takeLife();
+    const name = `waymark/${program}/${life.token}`;
+    const link = native().tcAttach(programFd, ifindex, egress, priority, HANDLE, name, life.fd, madeQdisc);
+    check(link, "attach clsact", `${program} to ${describe(ifindex, direction)}`);
+    const others = filters.filter((filter) => filter.priority < priority && filter.handle !== 0);
+    return [link, { kind: "clsact", ifindex, priority, precededBy: others.length }];
+  } catch (error) {
+    if (life) native().closeFd(life.fd);
+    if (madeQdisc) native().tcQdiscDeleteEmpty(ifindex);
+    throw error;
+  }
+}
+
+/** Which filters to look for. */
+export interface StaleTcOptions {
+  readonly ifindex: number;
+  readonly direction: Direction;
+  /** Only filters of this program. */
+  readonly programName: string;
+}
+
+/**
+ * Removes the clsact filters that a killed process of ours left behind: those with our handle and name whose process no
+ * longer holds its sign of life. Filters of living processes and of others stay, and so does the qdisc.
+ * @returns how many were removed
+ */
+export function removeStaleTc(options: StaleTcOptions): number {
+  const { ifindex, direction, programName } = options;
+  const { status, filters } = native().tcFilters(ifindex, direction === "egress");
+  if (status === -ENOENT || status === -EINVAL) return 0; // no qdisc, so no filter
+  if (status === -ENODEV) throw systemError(status, "remove stale filters of", describe(ifindex, direction));
+  check(status, "remove stale filters of", describe(ifindex, direction));
+  return filters.filter((filter) => isStale(filter, programName) && detach(options, filter)).length;
+}
+
+function isStale(filter: NativeFilter, programName: string): boolean {
+  const own = ownName(filter);
+  if (own?.program !== programName) return false;
+  const fd = native().takeName(own.life);
+  if (fd === -EADDRINUSE) return false;
+  check(fd, "remove stale filters of", programName);
+  native().closeFd(fd);
+  return true;
+}
+
+function detach(options: StaleTcOptions, filter: NativeFilter): boolean {
+  const { ifindex, direction } = options;
+  const status = native().tcDetach(ifindex, direction === "egress", filter.priority, filter.handle);
+  if (status === -ENOENT) return false;
+  check(status, "remove stale filter of", describe(ifindex, direction));
+  return true;
+}
