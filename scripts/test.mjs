@@ -2,128 +2,54 @@
 // Ends with one line `N passed, N failed, N skipped`; exit 1 if anything failed. REQUIRE_PRIVILEGED=1 and
 // REQUIRE_DOCKER=1 turn what would be skipped for want of root or Docker into failures.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
+import { jestCommand, noTests, sumOfJest } from "./lib/jest.mjs";
 import { fail, findProgram, root, run, say } from "./lib/run.mjs";
 import { filesBelow } from "./lib/stamp.mjs";
 
 const MINUTE_MS = 60_000;
 const results = join(root, ".cache", "results");
-const privileged = { namespaces: true, arguments: ["--runInBand", "--testTimeout=120000"] };
+const places = ["libs", "services", "tests", "bench"];
+const alone = ["--runInBand", "--testTimeout=120000"];
 
 const stages = {
   check: { script: "scripts/check.mjs" },
-  unit: { suffix: "", arguments: ["--maxWorkers=2"], deadlineMs: 5 * MINUTE_MS },
-  bpf: { suffix: "bpf", ...privileged, deadlineMs: 5 * MINUTE_MS },
-  netns: { suffix: "netns", ...privileged, deadlineMs: 10 * MINUTE_MS },
-  store: { suffix: "store", arguments: ["--runInBand", "--testTimeout=60000"], deadlineMs: 5 * MINUTE_MS },
-  integration: { suffix: "system", ...privileged, deadlineMs: 10 * MINUTE_MS },
+  unit: { files: /^(?!.*\.(bpf|kernel|netns|store|system)\.test\.ts$).*\.test\.ts$/, options: ["--maxWorkers=2"] },
+  bpf: { files: /\.(bpf|kernel)\.test\.ts$/, options: alone, namespaces: ["--net", "--mount", "--pid"] },
+  netns: { files: /\.netns\.test\.ts$/, options: alone, namespaces: ["--net", "--mount", "--pid"] },
+  store: { files: /\.store\.test\.ts$/, options: alone },
+  // no process namespace here: container engines name processes by their ids on the host
+  integration: { files: /\.system\.test\.ts$/, options: alone, namespaces: ["--net", "--mount"] },
   kernels: { script: "scripts/kernels/test.mjs" },
 };
+const deadlinesMs = { unit: 5 * MINUTE_MS, bpf: 5 * MINUTE_MS, store: 5 * MINUTE_MS };
 
-const args = process.argv.slice(2);
-const chosen = [];
-while (Object.hasOwn(stages, args[0] ?? "")) chosen.push(args.shift());
-if (args[0] === "--") args.shift();
-const names = chosen.length > 0 ? chosen : Object.keys(stages);
-
-const total = { passed: 0, failed: 0, skipped: 0 };
-const skipped = [];
-const failed = [];
-
-function add(stage, sums) {
-  for (const key of Object.keys(total)) total[key] += sums[key];
-  skipped.push(...sums.skippedNames.map((name) => `${stage}: ${name}`));
-  failed.push(...sums.failedNames.map((name) => `${stage}: ${name}`));
-  const counts = `${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`;
-  say(`test: ${stage}: ${counts} (${sums.seconds.toFixed(1)} s)`);
+/** Puts a command into namespaces of its own, with an empty /run/netns and `lo` up; its children end with it. */
+function inNamespaces(kinds, argv) {
+  const prepare = 'mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && "$@"; exit $?';
+  const proc = kinds.includes("--pid") ? ["--mount-proc"] : [];
+  const unshare = ["unshare", ...kinds, ...proc, "--propagation", "private", "--fork", "--kill-child"];
+  return [...unshare, "sh", "-c", prepare, "sh", ...argv];
 }
 
-const nothing = () => ({ passed: 0, failed: 0, skipped: 0, skippedNames: [], failedNames: [] });
-
-/** Counts of jest's own report. A file that does not run at all is one failure. */
-function sumOfJest(file, code) {
-  const sums = nothing();
-  let report;
-  try {
-    report = JSON.parse(readFileSync(file, "utf8"));
-  } catch {
-    return { ...sums, failed: 1, failedNames: [`jest ended (exit ${code}) without a report`] };
-  }
-  for (const suite of report.testResults) {
-    const name = relative(root, suite.name);
-    for (const test of suite.assertionResults) {
-      if (test.status === "passed") sums.passed++;
-      else if (test.status === "failed") {
-        sums.failed++;
-        sums.failedNames.push(`${name}: ${test.fullName}`);
-      } else {
-        sums.skipped++;
-        sums.skippedNames.push(`${name}: ${test.fullName}`);
-      }
-    }
-    if (suite.status === "failed" && !suite.assertionResults.some((test) => test.status === "failed")) {
-      sums.failed++;
-      sums.failedNames.push(`${name}: does not run`);
-    }
-  }
-  if (code !== 0 && sums.failed === 0) {
-    sums.failed = 1;
-    sums.failedNames.push(`jest ended with exit ${code}`);
-  }
-  return sums;
-}
-
-/** Puts a command into network and mount namespaces of its own, with an empty /run/netns and `lo` up. */
-function inNamespaces(argv) {
-  const prepare = 'mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up && exec "$@"';
-  return ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", prepare, "sh", ...argv];
-}
-
-function jestFiles(stage) {
-  if (stage.suffix === "") {
-    return filesBelow(
-      ["libs", "services", "tests", "bench", "proto"],
-      /^(?!.*\.(bpf|netns|store|system|kernel)\.test\.ts$).*\.test\.ts$/,
-    );
-  }
-  const pattern = new RegExp(`\\.${stage.suffix === "bpf" ? "(bpf|kernel)" : stage.suffix}\\.test\\.ts$`);
-  return filesBelow(["libs", "services", "tests", "bench"], pattern);
-}
-
-/** Runs the test files of a stage. Arguments that begin with "-" go to jest, others choose files by part of their path. */
-async function runJest(name, stage) {
-  const patterns = args.filter((arg, i) => !arg.startsWith("-") && !takesValue(args[i - 1]));
-  const options = args.filter((arg) => !patterns.includes(arg));
-  const files = jestFiles(stage).filter(
-    (file) => patterns.length === 0 || patterns.some((part) => file.includes(part)),
+/** Runs the test files of a stage; `words` choose files by part of their path, `options` go to jest. */
+async function runJest(name, stage, { words, options }) {
+  const files = filesBelow(places, stage.files).filter(
+    (file) => words.length === 0 || words.some((word) => file.includes(word)),
   );
-  if (files.length === 0) return nothing();
+  if (files.length === 0) return noTests();
   const report = join(results, `${name}.json`);
   rmSync(report, { force: true });
-  const jest = [
-    "node",
-    "--experimental-vm-modules",
-    "--disable-warning=ExperimentalWarning",
-    "node_modules/jest/bin/jest.js",
-  ];
-  const argv = [
-    ...jest,
-    ...stage.arguments,
-    "--json",
-    `--outputFile=${report}`,
-    ...options,
-    "--runTestsByPath",
-    ...files,
-  ];
-  const isolated = stage.namespaces && process.getuid?.() === 0 && findProgram("unshare") !== undefined;
-  // jest writes its human report to standard error; with --json the report itself goes to the file alone
-  const { code } = await run(isolated ? inNamespaces(argv) : argv, { deadlineMs: stage.deadlineMs });
+  const more = ["--json", `--outputFile=${report}`, ...options, "--runTestsByPath", ...files];
+  const argv = [...jestCommand, ...stage.options, ...more];
+  const isolated = stage.namespaces !== undefined && process.getuid?.() === 0 && findProgram("unshare") !== undefined;
+  const { code } = await run(isolated ? inNamespaces(stage.namespaces, argv) : argv, {
+    deadlineMs: deadlinesMs[name] ?? 10 * MINUTE_MS,
+  });
   return sumOfJest(report, code);
 }
 
-const takesValue = (option) => ["-t", "--testNamePattern", "--testTimeout", "--seed"].includes(option);
-
-/** Runs a script that leaves its own sums in .cache/results. */
+/** Runs a script that leaves its own sums where it is told. */
 async function runScript(name, stage) {
   const report = join(results, `${name}.json`);
   rmSync(report, { force: true });
@@ -131,21 +57,39 @@ async function runScript(name, stage) {
   try {
     return JSON.parse(readFileSync(report, "utf8"));
   } catch {
-    return { ...nothing(), failed: 1, failedNames: [`${stage.script} ended (exit ${code}) without a report`] };
+    return { ...noTests(), failed: 1, failedNames: [`${stage.script} ended (exit ${code}) without a report`] };
   }
 }
 
+/** Stages first; then words that choose files, and options of jest (write values as --option=value). */
+function parse(args) {
+  const rest = args.filter((arg) => arg !== "--");
+  const names = [];
+  while (Object.hasOwn(stages, rest[0] ?? "")) names.push(rest.shift());
+  const patternAt = rest.indexOf("-t");
+  const options = patternAt < 0 ? [] : rest.splice(patternAt, 2);
+  options.push(...rest.filter((arg) => arg.startsWith("-")));
+  const words = rest.filter((arg) => !arg.startsWith("-"));
+  return { names: names.length > 0 ? names : Object.keys(stages), words, options };
+}
+
+const { names, ...choice } = parse(process.argv.slice(2));
 const setUp = await run(["node", "scripts/setup.mjs", "--for", names.includes("kernels") ? "kernels" : "test"]);
 if (setUp.code !== 0) fail("test: the set-up failed", setUp.code);
 mkdirSync(results, { recursive: true });
+
+const total = noTests();
 for (const name of names) {
   const stage = stages[name];
   say(`test: ${name}`);
   const begin = performance.now();
-  const sums = stage.script === undefined ? await runJest(name, stage) : await runScript(name, stage);
-  add(name, { ...sums, seconds: (performance.now() - begin) / 1000 });
+  const sums = stage.script === undefined ? await runJest(name, stage, choice) : await runScript(name, stage);
+  for (const key of ["passed", "failed", "skipped"]) total[key] += sums[key];
+  for (const key of ["skippedNames", "failedNames"]) total[key].push(...sums[key].map((text) => `${name}: ${text}`));
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  say(`test: ${name}: ${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped (${seconds} s)`);
 }
-if (skipped.length > 0) say(["test: skipped:", ...skipped].join("\n  "));
-if (failed.length > 0) say(["test: failed:", ...failed].join("\n  "));
+if (total.skipped > 0) say(["test: skipped:", ...total.skippedNames].join("\n  "));
+if (total.failed > 0) say(["test: failed:", ...total.failedNames].join("\n  "));
 say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 ? 1 : 0);

@@ -1,3 +1,4 @@
+// @kernels: in emulation, too
 import { existsSync } from "node:fs";
 import {
   DatagramReceiver,
