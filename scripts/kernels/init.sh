@@ -21,7 +21,6 @@ mount -o bind "/host$(cat /out/modules)" "/lib/modules/$release"
 mount -o bind "/lib/modules/$release" "lib/modules/$release"
 echo /bin/modprobe > /proc/sys/kernel/modprobe
 mount -t tmpfs run run
-mount -t tmpfs tmp tmp
 mount -o bind /proc proc
 mount -o bind /sys sys
 mount -t bpf bpf sys/fs/bpf
