@@ -1,0 +1,56 @@
+import type { FlowCount, LossBatch, LossBlock } from "@waymark/proto/report";
+import { validateFlowName, validateInterval, validatePathName, validateTime } from "./fields.ts";
+import { check } from "./refusal.ts";
+
+const MAX_PARTS = 65_536;
+// Beyond any link: 2^50 packets a day are 13 billion a second. Sums of a report's flows stay below 2^63.
+const MAX_PACKETS = 2n ** 50n;
+const MAX_BYTES = 2n ** 60n;
+
+/** @throws Refusal with the first thing that cannot be true */
+export function validateLoss(batch: LossBatch, nowNs: bigint): void {
+  for (const block of batch.blocks) validateBlock(block, nowNs);
+}
+
+function validateBlock(block: LossBlock, nowNs: bigint): void {
+  validatePathName(block.path);
+  validateInterval(block.intervalNs);
+  const { intervalNs, guardNs, parts, part } = block;
+  check(2n * guardNs < intervalNs, "block", `guard_ns ${guardNs} is not less than half the interval`);
+  check(parts >= 1 && parts <= MAX_PARTS, "block", `parts ${parts} is not 1 to ${MAX_PARTS}`);
+  check(part < parts, "block", `part ${part} is not less than parts ${parts}`);
+  validateTimes(block, nowNs);
+  let packets = 0n;
+  let bytes = 0n;
+  const names = new Set<string>();
+  for (const flow of block.flows) {
+    validateFlow(flow);
+    check(!names.has(flow.flow), "flow", "a flow is twice in one block");
+    names.add(flow.flow);
+    packets += flow.packets;
+    bytes += flow.l3Bytes;
+  }
+  check(packets <= MAX_PACKETS && bytes <= MAX_BYTES, "flow", "a block counts more than any link carries");
+}
+
+function validateTimes(block: LossBlock, nowNs: bigint): void {
+  const { intervalNs, blockNumber, coveredFromNs, coveredToNs } = block;
+  // Bounded first, so that the product is a time.
+  check(blockNumber < 2n ** 63n / intervalNs, "block", `block_number ${blockNumber} is impossible`);
+  const startNs = blockNumber * intervalNs;
+  validateTime("the block's start", startNs, nowNs);
+  validateTime("covered_from_ns", coveredFromNs, nowNs);
+  validateTime("covered_to_ns", coveredToNs, nowNs);
+  check(coveredFromNs <= coveredToNs, "block", "covered_from_ns is after covered_to_ns");
+  // A stepped clock may have left its block behind; otherwise a block is watched about when it is.
+  const near = coveredFromNs <= startNs + 2n * intervalNs && coveredToNs >= startNs - intervalNs;
+  check(near || block.clockStepped, "block", `block_number ${blockNumber} is not when it was watched`);
+}
+
+function validateFlow(flow: FlowCount): void {
+  validateFlowName(flow.flow);
+  const { packets, l3Bytes, fragments, outOfGuard } = flow;
+  check(packets <= MAX_PACKETS && l3Bytes <= MAX_BYTES, "flow", "a flow counts more than any link carries");
+  check(fragments <= packets, "flow", `fragments ${fragments} are more than packets ${packets}`);
+  check(outOfGuard <= packets, "flow", `out_of_guard ${outOfGuard} is more than packets ${packets}`);
+}
