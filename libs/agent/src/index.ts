@@ -45,5 +45,5 @@ export type {
   ReportPayload,
   TargetStats,
 } from "./publisher/publisher-api.ts";
-export { parseReportTarget, type ReportTarget } from "./publisher/report-target.ts";
+export { parseReportTarget, type ReportTarget, reportTargetProblem } from "./publisher/report-target.ts";
 export { type MainContext, runMain } from "./run-main.ts";

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { type NatsServer, startNatsServer } from "../../testkit/src/nats-server.ts";
 import type { Endpoint } from "../src/index.ts";
 import {
@@ -12,6 +13,8 @@ import {
   sequencesTo,
   until,
 } from "./publisher-harness.ts";
+
+jest.setTimeout(30_000);
 
 let server: NatsServer;
 
@@ -84,7 +87,7 @@ test("nothing is lost or stored twice when the broker is killed again and again"
   const stored = await broker.reports();
   expect(sequencesOf(stored)).toEqual(sequencesTo(1200));
   expect(new Set(stored.map(({ messageId }) => messageId)).size).toBe(1200);
-}, 60_000);
+});
 
 test("reports wait while there is no stream", async () => {
   await using broker = await openBroker(server.url);
@@ -147,7 +150,7 @@ test("a queue that overflows drops the oldest and counts every one", async () =>
   const last = (await broker.reports()).at(-1);
   expect(last?.report.counters["reports_dropped"]).toBe(BigInt(dropped));
   expectBalanced(only(publisher));
-}, 30_000);
+});
 
 test("the time of sending is that of the transmission that arrived", async () => {
   await using broker = await openBroker(server.url);

@@ -2,15 +2,16 @@ import { lookup } from "node:dns/promises";
 import { errorLine } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { Backoff } from "./backoff.ts";
-import { Bell } from "./bell.ts";
+import type { Bell } from "./bell.ts";
 import type { Outbox, OutboxEntry } from "./outbox.ts";
+import { Pause } from "./pause.ts";
 import type { Endpoint } from "./publisher-api.ts";
 import type { ReportTarget } from "./report-target.ts";
 import { type Connect, loadTransport, type Outcome, type ReportSession } from "./session.ts";
 
 /** Bytes sent and not yet acknowledged. */
 const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
-/** Different refusals that the log names. */
+/** Different refusals, and different troubles at a time, that the log names. */
 const MAX_REASONS = 32;
 
 /** What a delivery needs. */
@@ -32,24 +33,28 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #backoff = new Backoff();
   readonly #inFlight = new Set<OutboxEntry>();
-  readonly #pause = new Bell();
+  readonly #pause = new Pause();
+  /** Refusals that the log has named. */
   readonly #reasons = new Set<string>();
+  /** Troubles that the log has named since the last success. */
+  readonly #troubles = new Set<string>();
   #inFlightBytes = 0;
   /** Reports that may be in flight; one after trouble, then twice as many with every success. */
   #window = 1;
   #attempt = 0;
-  readonly #stopping = Promise.withResolvers<undefined>();
-  #stopped = false;
+  readonly #stopping = new AbortController();
   #connected = false;
   #reconnects = -1;
-  /** What the log last said is wrong. */
-  #trouble = "";
   #sendFailed = false;
   readonly #done: Promise<void>;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#done = this.#run();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   get connected(): boolean {
@@ -64,14 +69,13 @@ export class Delivery {
   /** Cuts a back-off short. */
   wake(): void {
     this.#backoff.reset();
-    this.#pause.ring();
+    this.#pause.end();
   }
 
   /** Ends the connection; what is in flight goes back to the outbox. */
   async close(): Promise<void> {
-    this.#stopped = true;
-    this.#stopping.resolve(undefined);
-    this.#pause.ring();
+    this.#stopping.abort();
+    this.#pause.end();
     this.#options.bell.ring();
     await this.#done;
   }
@@ -79,14 +83,12 @@ export class Delivery {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       try {
-        const attempt = this.#connect();
-        const session = await Promise.race([attempt, this.#stopping.promise]);
+        const session = await this.#connect();
         if (session !== undefined) await this.#serve(session);
-        else attempt.then((late) => late?.close(), ignoreLateFailure);
       } catch (error) {
         this.#complain("report target unreachable", errorLine(error));
       }
-      if (!this.#stopped) await this.#pause.wait(this.#backoff.nextMs());
+      if (!this.#stopped) await this.#pause.for(this.#backoff.nextMs());
     }
   }
 
@@ -99,7 +101,7 @@ export class Delivery {
     const connect: Connect = await loadTransport(target);
     if (this.#stopped) return undefined;
     onEndpoints(endpoints);
-    return await connect({ target, endpoint, clientName, nowNs });
+    return await connect({ target, endpoint, clientName, nowNs, signal: this.#stopping.signal });
   }
 
   async #serve(session: ReportSession): Promise<void> {
@@ -107,16 +109,16 @@ export class Delivery {
     session.closed.then((reason) => {
       ended = reason;
       this.#options.bell.ring();
-      this.#pause.ring();
+      this.#pause.end();
     });
     this.#connected = true;
     this.#reconnects++;
     this.#window = 1;
     this.#sendFailed = false;
-    if (this.#trouble !== "" || this.#reconnects === 0) {
+    // A target that only accepts connections is not yet well again: its first answer is.
+    if (this.#troubles.size === 0) {
       this.#options.logger.info("report target connected", { target: this.#options.target.url });
     }
-    this.#trouble = "";
     try {
       while (!this.#stopped && ended === undefined) await this.#step(session);
     } finally {
@@ -135,7 +137,7 @@ export class Delivery {
     const { bell, outbox } = this.#options;
     if (this.#sendFailed && this.#inFlight.size === 0) {
       this.#sendFailed = false;
-      await this.#pause.wait(this.#backoff.nextMs());
+      await this.#pause.for(this.#backoff.nextMs());
       return;
     }
     const full = this.#inFlight.size >= this.#window || this.#inFlightBytes >= IN_FLIGHT_BYTES;
@@ -165,8 +167,8 @@ export class Delivery {
     const { outbox, inFlight, logger, target } = this.#options;
     this.#backoff.reset();
     this.#window = Math.min(this.#window * 2, inFlight);
-    if (this.#trouble !== "") logger.info("report target takes reports again", { target: target.url });
-    this.#trouble = "";
+    if (this.#troubles.size > 0) logger.info("report target takes reports", { target: target.url });
+    this.#troubles.clear();
     if (refused === undefined) {
       outbox.acknowledge(entry);
       return;
@@ -187,12 +189,9 @@ export class Delivery {
 
   /** Says once what is wrong, until it is right again. */
   #complain(event: string, reason: string): void {
-    if (this.#stopped || this.#trouble === event) return;
-    this.#trouble = event;
+    const trouble = `${event}: ${reason}`;
+    if (this.#stopped || this.#troubles.has(trouble) || this.#troubles.size >= MAX_REASONS) return;
+    this.#troubles.add(trouble);
     this.#options.logger.warn(event, { target: this.#options.target.url, reason });
   }
-}
-
-function ignoreLateFailure(): void {
-  // Nobody waits for this connection any more.
 }

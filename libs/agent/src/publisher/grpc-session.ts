@@ -3,14 +3,9 @@ import { type ChannelOptions, Client, type ClientDuplexStream, credentials } fro
 import { type PushResponse, PushResponseSchema } from "@waymark/proto/ingest";
 import { formatHostPort } from "../command/host-port.ts";
 import { errorLine } from "../errors.ts";
+import { probe } from "./probe.ts";
 import { type QueuedReport, stampReport } from "./queued-report.ts";
-import {
-  ANSWER_TIMEOUT_MS,
-  CONNECT_TIMEOUT_MS,
-  type ConnectOptions,
-  type Outcome,
-  type ReportSession,
-} from "./session.ts";
+import { ANSWER_TIMEOUT_MS, type ConnectOptions, type Outcome, type ReportSession } from "./session.ts";
 
 const METHOD = "/waymark.ingest.v1.IngestService/Push";
 /** PushRequest.report: field 1, length-delimited. */
@@ -21,16 +16,15 @@ const STALLED_MS = 30_000;
 type PushStream = ClientDuplexStream<Uint8Array, PushResponse>;
 
 /** Opens the stream to a collector. */
-export async function connectGrpc({ target, endpoint, clientName, nowNs }: ConnectOptions): Promise<ReportSession> {
+export async function connectGrpc({
+  target,
+  endpoint,
+  clientName,
+  nowNs,
+  signal,
+}: ConnectOptions): Promise<ReportSession> {
+  await probe(endpoint, signal);
   const client = new Client(address(endpoint), credentials.createInsecure(), channelOptions(target, clientName));
-  try {
-    await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => (error ? reject(error) : resolve()));
-    });
-  } catch (error) {
-    client.close();
-    throw new Error("no gRPC server answers", { cause: error });
-  }
   const stream: PushStream = client.makeBidiStreamRequest(METHOD, (bytes: Uint8Array) => Buffer.from(bytes), decode);
   return new GrpcSession(client, stream, nowNs);
 }

@@ -1,14 +1,9 @@
 import { connect, type NatsError } from "nats";
 import { formatHostPort } from "../command/host-port.ts";
 import { errorLine } from "../errors.ts";
+import { CONNECT_TIMEOUT_MS, probe } from "./probe.ts";
 import { reportId, reportSubject, stampReport } from "./queued-report.ts";
-import {
-  ANSWER_TIMEOUT_MS,
-  CONNECT_TIMEOUT_MS,
-  type ConnectOptions,
-  type Outcome,
-  type ReportSession,
-} from "./session.ts";
+import { ANSWER_TIMEOUT_MS, type ConnectOptions, type Outcome, type ReportSession } from "./session.ts";
 
 /** A server that does not answer two of these in a row is gone. */
 const PING_INTERVAL_MS = 5_000;
@@ -16,7 +11,8 @@ const PING_INTERVAL_MS = 5_000;
 const STREAM_MESSAGE_TOO_BIG = 10_054;
 
 /** Connects to a NATS server; reports go to JetStream and count as stored when the stream says so. */
-export async function connectNats({ endpoint, clientName, nowNs }: ConnectOptions): Promise<ReportSession> {
+export async function connectNats({ endpoint, clientName, nowNs, signal }: ConnectOptions): Promise<ReportSession> {
+  await probe(endpoint, signal);
   const connection = await connect({
     servers: formatHostPort({ host: endpoint.address, port: endpoint.port }),
     name: clientName,

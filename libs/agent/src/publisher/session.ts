@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly clientName: string;
   /** The wall clock, asked at every transmission. */
   readonly nowNs: () => bigint;
+  /** Gives the attempt up; a connection that is there is ended with `close`. */
+  readonly signal: AbortSignal;
 }
 
 /** Makes a connection; rejects when there is none to be had now. */
@@ -32,8 +34,6 @@ export type Connect = (options: ConnectOptions) => Promise<ReportSession>;
 
 /** A report that is not acknowledged in this time is sent again. */
 export const ANSWER_TIMEOUT_MS = 5_000;
-/** An attempt to connect is given up after this time; an agent that ends waits no longer than that. */
-export const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Loads the transport that a target needs, and only that one. */
 export async function loadTransport({ scheme }: ReportTarget): Promise<Connect> {
