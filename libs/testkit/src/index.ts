@@ -18,6 +18,7 @@ export { type Offloads, REAL_SEGMENTS } from "./offloads.ts";
 export { type PingResult, ping } from "./ping.ts";
 export {
   describePrivileged,
+  describeWithTools,
   findTool,
   requirePrivileged,
   requireTool,

@@ -62,26 +62,33 @@ export interface SuiteNeeds {
 export function describePrivileged(name: string, needs: SuiteNeeds, body: () => void): void;
 export function describePrivileged(name: string, body: () => void): void;
 export function describePrivileged(name: string, second: SuiteNeeds | (() => void), third?: () => void): void {
-  const needs = typeof second === "function" ? {} : second;
-  const body = typeof second === "function" ? second : third;
-  const { describe, test } = globalThis as JestGlobals;
-  if (describe === undefined || test === undefined || body === undefined)
-    throw new Error("describePrivileged: not inside jest");
+  if (typeof second === "function") describeUnless(whyUnprivileged(), name, second);
+  else if (third !== undefined) describeUnless(whyUnprivileged() ?? whyNot(second), name, third);
+}
+
+/** `describe` for tests that need programs but no root; skipped or failed like describePrivileged. */
+export function describeWithTools(name: string, tools: readonly string[], body: () => void): void {
+  describeUnless(whyNot({ tools }), name, body);
+}
+
+function whyNot(needs: SuiteNeeds): string | undefined {
   const missing = (needs.tools ?? []).filter((tool) => findTool(tool) === undefined);
-  const why =
-    whyUnprivileged() ?? (missing.length > 0 ? `needs ${missing.join(", ")}, not installed` : needs.unless?.());
+  return missing.length > 0 ? `needs ${missing.join(", ")}, not installed` : needs.unless?.();
+}
+
+function describeUnless(why: string | undefined, name: string, body: () => void): void {
+  const { describe, test } = globalThis as JestGlobals;
+  if (describe === undefined || test === undefined) throw new Error(`${name}: not inside jest`);
   if (why === undefined) {
     describe(name, body);
-    return;
-  }
-  if (process.env["REQUIRE_PRIVILEGED"] === "1") {
+  } else if (process.env["REQUIRE_PRIVILEGED"] === "1") {
     describe(name, () =>
       test("can run here", () => {
         throw new Error(`${why}, and REQUIRE_PRIVILEGED=1 forbids to skip`);
       }),
     );
-    return;
+  } else {
+    process.stderr.write(`SKIPPED: ${name}: ${why}\n`);
+    describe.skip(`${name} [skipped: ${why}]`, body);
   }
-  process.stderr.write(`SKIPPED: ${name}: ${why}\n`);
-  describe.skip(`${name} [skipped: ${why}]`, body);
 }
