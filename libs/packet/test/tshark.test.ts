@@ -2,12 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildPacket, formatAddress, PCAP_LINK, parsePacket, writePcap } from "@waymark/packet";
-import { findTool, readCapture } from "@waymark/testkit";
+import { describeWithTools, readCapture } from "@waymark/testkit";
 import fc from "fast-check";
 import { ethernet, ipv4, ipv6, transport } from "./arbitraries.ts";
 
 const COUNT = 1000;
-const here = findTool("tshark") === undefined ? test.skip : test;
 
 /** What our parser and tshark both say of a packet. */
 interface Verdict {
@@ -16,9 +15,8 @@ interface Verdict {
   readonly ports: string;
 }
 
-here(
-  `tshark agrees with addresses and ports of ${COUNT} packets, and finds every checksum right`,
-  async () => {
+describeWithTools("tshark", ["tshark"], () => {
+  test(`agrees with addresses and ports of ${COUNT} packets, and finds every checksum right`, async () => {
     const whole = fc
       .tuple(
         ethernet.map((spec) => ({ ...spec, destination: "02:00:00:00:00:02", source: "02:00:00:00:00:01" })),
@@ -77,6 +75,5 @@ here(
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  },
-  60_000,
-);
+  }, 60_000);
+});

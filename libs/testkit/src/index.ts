@@ -12,6 +12,7 @@ export { LossyRouter } from "./lossy-router.ts";
 export { type ExitStatus, ManagedProcess, type SpawnOptions } from "./managed-process.ts";
 export { type ControlHost, MeasuredPath, type PathHost, type PathOptions } from "./measured-path.ts";
 export { type InterfaceStatistics, Namespace } from "./namespace.ts";
+export { type NatsServer, startNatsServer } from "./nats-server.ts";
 export { type LinkEnd, NetLab } from "./net-lab.ts";
 export { type Counter, readCounters } from "./nft-counters.ts";
 export { type Offloads, REAL_SEGMENTS } from "./offloads.ts";
