@@ -23,7 +23,7 @@ async function demo(duration) {
   const collector = path.collector.ns.spawn(
     service("collector", "12345", "--store", `${path.lab.folder}/store`, "--print"),
   );
-  await collector.waitForLine(/listening/, { deadlineMs: 30_000, stream: "stderr" });
+  await collector.waitForLine(/collector runs/, { deadlineMs: 30_000, stream: "stderr" });
   await agent(path, "sink");
   await agent(path, "source");
   await using ledger = RouterLedger.start(path.router, intervalNs);

@@ -30,9 +30,11 @@ struct altmark_flow_table {
 	__type(value, struct altmark_count);
 };
 
-/* Keeps the key's and value's layout in the BTF, which a map definition only points to. */
+/* Keeps layouts in the BTF that a map definition only points to, or that no map has. */
 const struct altmark_flow_key *altmark_flow_key_layout __attribute__((unused));
 const struct altmark_count *altmark_count_layout __attribute__((unused));
+const enum altmark_reason *altmark_reason_layout __attribute__((unused));
+const enum altmark_phase *altmark_phase_layout __attribute__((unused));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);

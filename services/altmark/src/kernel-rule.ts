@@ -1,8 +1,9 @@
 import type { Cidr } from "@waymark/packet";
+import type { AltmarkRule } from "../bpf/altmark.gen.ts";
 import type { FlowRule } from "./flow-rule.ts";
 
 /** A rule as `struct altmark_rule`: values and masks in the packet's own memory order, read as little-endian words. */
-export function kernelRule(rule: FlowRule) {
+export function kernelRule(rule: FlowRule): AltmarkRule {
   const source = words(rule.source);
   const destination = words(rule.destination);
   const family = rule.source?.family ?? rule.destination?.family;
@@ -13,28 +14,20 @@ export function kernelRule(rule: FlowRule) {
     addresses6: [...source.value, ...destination.value],
     addresses6_mask: [...source.mask, ...destination.mask],
     transport: {
-      source_port: swap16(rule.sourcePort ?? 0),
-      destination_port: swap16(rule.destinationPort ?? 0),
+      source_port: rule.sourcePort ?? 0,
+      destination_port: rule.destinationPort ?? 0,
       protocol: rule.protocol ?? 0,
       has_ports: hasPorts ? 1 : 0,
-      _pad: [0, 0],
     },
     transport_mask: {
       source_port: rule.sourcePort === undefined ? 0 : 0xffff,
       destination_port: rule.destinationPort === undefined ? 0 : 0xffff,
       protocol: rule.protocol === undefined ? 0 : 0xff,
       has_ports: hasPorts ? 0xff : 0,
-      _pad: [0, 0],
     },
     ipv4: family === 6 ? 0 : 1,
     ipv6: family === 4 ? 0 : 1,
-    _pad: [0, 0, 0, 0, 0, 0],
   };
-}
-
-/** The 16-bit number that a little-endian host holds when memory has `value` in network order. */
-export function swap16(value: number): number {
-  return ((value & 0xff) << 8) | (value >> 8);
 }
 
 type Words = readonly [bigint, bigint];

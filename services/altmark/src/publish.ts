@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import type { ReportPayload } from "@waymark/agent";
 import {
   type FlowCount as FlowCountMessage,
   FlowCountSchema,
@@ -7,7 +8,6 @@ import {
   PathPresenceSchema,
   PresenceSchema,
   PresenceState,
-  type Report,
 } from "@waymark/proto/report";
 import type { Block } from "./block.ts";
 import { type FlowRule, ruleHash } from "./flow-rule.ts";
@@ -17,10 +17,8 @@ const PART_BYTES = 56 * 1024;
 /** Protobuf octets of a flow besides its name: five tags and lengths, four varints. */
 const FLOW_OVERHEAD = 52;
 
-type Payload = Report["payload"];
-
 /** A block as report payloads, in parts of at most about 56 KiB. At least one, also for a block without packets. */
-export function lossPayloads(block: Block): Payload[] {
+export function lossPayloads(block: Block): ReportPayload[] {
   const parts = splitFlows(block);
   return parts.map((flows, part) => ({
     case: "loss",
@@ -68,7 +66,7 @@ export function presencePayload(
   paths: readonly string[],
   rules: readonly FlowRule[],
   perFlow: boolean,
-): Payload {
+): ReportPayload {
   return {
     case: "presence",
     value: create(PresenceSchema, {

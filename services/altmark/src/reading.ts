@@ -1,4 +1,4 @@
-import { type Block, coverage, type FlowCount, type Role } from "./block.ts";
+import { type Block, coverage, type FlowCount } from "./block.ts";
 import { type ClockStep, touchedByStep } from "./clock-step.ts";
 import { flowOfRule, type Measurement } from "./config.ts";
 import { OTHER_FLOW, ruleHash } from "./flow-rule.ts";

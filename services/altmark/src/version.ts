@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { packageVersion } from "@waymark/agent";
 
-/** This service's version, from its package.json. */
-export const VERSION: string = (createRequire(import.meta.url)("../package.json") as { version: string }).version;
+/** This service's version. */
+export const VERSION = packageVersion(import.meta.url);

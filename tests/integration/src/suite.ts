@@ -14,9 +14,8 @@ export interface SuiteOptions {
   readonly path?: PathOptions;
   readonly sourceArguments?: readonly string[];
   readonly sinkArguments?: readonly string[];
-  /** Where agents report; default: gRPC straight to the collector. */
-  readonly report?: (collector: string) => readonly string[];
-  readonly collectorArguments?: readonly string[];
+  /** "nats": over a broker beside the collector, with spools at the agents; default: gRPC straight to the collector. */
+  readonly transport?: "grpc" | "nats";
 }
 
 /** Source, router, sink and collector as a user starts them, each in a namespace of its own. */
@@ -28,6 +27,7 @@ export class Suite implements AsyncDisposable {
   readonly url = "http://10.79.0.1:8080";
   readonly #options: SuiteOptions;
   readonly #storeDir: string;
+  nats: ManagedProcess | undefined;
   source: ManagedProcess | undefined;
   sink: ManagedProcess | undefined;
   collector: ManagedProcess | undefined;
@@ -49,6 +49,7 @@ export class Suite implements AsyncDisposable {
         { ns: path.lab.here, device: `q${process.pid}`, addresses: ["10.79.0.2/24"] },
         { ns: path.collector.ns, device: "query0", addresses: ["10.79.0.1/24"] },
       );
+      if (options.transport === "nats") await suite.startNats();
       await suite.startCollector();
       await suite.startSink();
       await suite.startSource();
@@ -61,11 +62,33 @@ export class Suite implements AsyncDisposable {
 
   async startCollector(): Promise<ManagedProcess> {
     const argv = ["collector", "12345", "--listen", "10.79.0.1:8080", "--store", this.#storeDir, "--print"];
-    this.collector = this.path.collector.ns.spawn([...node(argv), ...(this.#options.collectorArguments ?? [])]);
+    if (this.#options.transport === "nats") argv.push("--nats", this.#natsUrl);
+    this.collector = this.path.collector.ns.spawn(node(argv));
     await waitFor(() => this.client.listAgents({}), { deadlineMs: READY_MS, what: "query API" }).catch((error) => {
       throw new Error(`${error.message}\n${this.collector?.stderr.join("\n")}`);
     });
     return this.collector;
+  }
+
+  /** Starts the broker; its streams outlive it. */
+  async startNats(): Promise<ManagedProcess> {
+    const argv = [
+      "nats-server",
+      "-a",
+      this.path.collector.ipv4,
+      "-p",
+      "4222",
+      "-js",
+      "-sd",
+      `${this.path.lab.folder}/nats`,
+    ];
+    this.nats = this.path.collector.ns.spawn(argv);
+    await this.nats.waitForLine(/Server is ready/, { deadlineMs: READY_MS, stream: "stderr" });
+    return this.nats;
+  }
+
+  get #natsUrl(): string {
+    return `nats://${this.path.collector.ipv4}:4222`;
   }
 
   async startSource(): Promise<ManagedProcess> {
@@ -81,7 +104,10 @@ export class Suite implements AsyncDisposable {
   }
 
   #agent(role: "source" | "sink", host: MeasuredPath["source"], extra: readonly string[]): ManagedProcess {
-    const report = this.#options.report?.(this.path.collector.ipv4) ?? [this.path.collector.ipv4, "12345"];
+    const report =
+      this.#options.transport === "nats"
+        ? ["--report", this.#natsUrl, "--spool", `${this.path.lab.folder}/spool-${role}`]
+        : [this.path.collector.ipv4, "12345"];
     const argv = ["altmark", role, host.device, ...report, "-i", String(this.#options.interval ?? 1)];
     return host.ns.spawn(node([...argv, "--agent-id", role, ...extra]));
   }
@@ -98,15 +124,12 @@ export class Suite implements AsyncDisposable {
     return blocks;
   }
 
-  /** Waits until `count` blocks are COMPLETE, and returns all blocks then. */
-  async completeBlocks(count: number, deadlineMs: number): Promise<LossBlock[]> {
-    return waitFor(
-      async () => {
-        const blocks = await this.blocks();
-        const complete = new Set(blocks.filter(isComplete).map((block) => block.blockNumber));
-        return complete.size >= count ? blocks : undefined;
-      },
-      { deadlineMs, what: `${count} COMPLETE blocks` },
+  /** Waits until block `last` has a verdict, whatever it is. */
+  async settled(last: bigint, deadlineMs: number): Promise<void> {
+    await waitFor(
+      async () =>
+        (await this.blocks()).some((block) => block.blockNumber === last && block.verdict !== LossVerdict.PENDING),
+      { deadlineMs, what: `a verdict for block ${last}` },
     );
   }
 

@@ -1,0 +1,163 @@
+import type { Logger, Publisher } from "@waymark/agent";
+import { type Block, blockStart } from "./block.ts";
+import type { ClockStep } from "./clock-step.ts";
+import type { Measurement } from "./config.ts";
+import type { Meter } from "./meter.ts";
+import { lossPayloads, presencePayload } from "./publish.ts";
+import { blocksOf, type Reading } from "./reading.ts";
+import { untilNextRead } from "./schedule.ts";
+import type { WallClock } from "./wall-clock.ts";
+
+/** What the agent needs from outside. */
+export interface AgentDependencies {
+  readonly measurement: Measurement;
+  readonly clock: WallClock;
+  readonly logger: Logger;
+  /** Attaches the packet programs; called again after a backward step of the clock. */
+  readonly openMeter: () => Meter;
+  /** A publisher under a boot id of its own. */
+  readonly openPublisher: (meter: Meter) => Publisher;
+  /** Called with every finished block, oldest first. */
+  readonly onBlock: (block: Block) => void;
+  /** Throws when the interface is gone. */
+  readonly checkInterface: () => void;
+}
+
+const LEASE_RENEWAL_MS = 1000;
+/** How long the last reports may take at an orderly end. */
+const FLUSH_MS = 5000;
+/** Steps that are remembered: those that a block not yet read may have seen. */
+const MAX_STEPS = 64;
+
+/**
+ * Measures until `signal` is aborted, then stops marking, reads what is left and delivers it.
+ *
+ * @throws what ended it otherwise: the interface is gone, the kernel refused
+ */
+export async function runAgent(deps: AgentDependencies, signal: AbortSignal): Promise<void> {
+  const session = new Session(deps);
+  const stop = new AbortController();
+  const ended = AbortSignal.any([signal, stop.signal]);
+  let failure: unknown;
+  const fail = (error: unknown) => {
+    failure ??= error;
+    stop.abort();
+  };
+  const tick = setInterval(() => attempt(() => session.keepAlive(), fail), LEASE_RENEWAL_MS);
+  const steps = watchSteps(deps, session, ended).catch(fail);
+  try {
+    while (!ended.aborted) {
+      await sleep(untilNextRead(deps.clock.nowNs(), deps.measurement.intervalNs), ended);
+      attempt(() => session.read(), fail);
+    }
+  } finally {
+    stop.abort();
+    clearInterval(tick);
+    await steps;
+    await session.end();
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function watchSteps(deps: AgentDependencies, session: Session, signal: AbortSignal): Promise<void> {
+  for await (const step of deps.clock.steps(signal)) session.stepped(step);
+}
+
+function attempt(action: () => void, fail: (error: unknown) => void): void {
+  try {
+    action();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Waits, or less when aborted; never late by more than the timer's resolution. */
+function sleep(ns: bigint, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(1, Number(ns / 1_000_000n)));
+    signal.addEventListener("abort", done);
+  });
+}
+
+/** One stretch of measuring: programs attached, one boot id. A clock that goes back begins another. */
+class Session {
+  readonly #deps: AgentDependencies;
+  readonly #meter: Meter;
+  #publisher: Publisher;
+  #attachedNs: bigint;
+  #steps: ClockStep[] = [];
+  #missed = 0n;
+  /** Reports of earlier boots that are still under way. */
+  readonly #earlier: Publisher[] = [];
+
+  constructor(deps: AgentDependencies) {
+    this.#deps = deps;
+    this.#meter = deps.openMeter();
+    this.#attachedNs = deps.clock.nowNs();
+    this.#publisher = deps.openPublisher(this.#meter);
+    this.#announce("joined");
+  }
+
+  /** Once a second: the programs of kernels without TCX pass packets untouched when this stops. */
+  keepAlive(): void {
+    this.#deps.checkInterface();
+    this.#meter.renewLease();
+  }
+
+  /** Publishes every block that has come to rest. */
+  read(): void {
+    this.#emit(this.#meter.readFinished(), this.#deps.clock.nowNs());
+  }
+
+  /** The wall clock was stepped: blocks that it touched say so, and no block number is used twice under one boot. */
+  stepped(step: ClockStep): void {
+    this.#deps.logger.warn("wall clock stepped", { by_ms: Number(step.afterNs - step.beforeNs) / 1e6 });
+    this.#steps = [...this.#steps, step].slice(-MAX_STEPS);
+    if (this.#meter.followClock() === "forward") return;
+    this.#emit(this.#meter.readAll(), step.beforeNs);
+    this.#earlier.push(this.#publisher);
+    this.#meter.restart();
+    this.#attachedNs = this.#deps.clock.nowNs();
+    this.#publisher = this.#deps.openPublisher(this.#meter);
+    this.#announce("joined");
+  }
+
+  /** Stops marking, then reads and delivers what is left. */
+  async end(): Promise<void> {
+    const untilNs = this.#deps.clock.nowNs();
+    this.#meter.detach();
+    this.#emit(this.#meter.readAll(), untilNs);
+    this.#announce("left");
+    this.#meter.close();
+    const publishers = [...this.#earlier, this.#publisher];
+    await Promise.all(publishers.map((publisher) => publisher.flush({ deadlineMs: FLUSH_MS })));
+    await Promise.all(publishers.map((publisher) => publisher.close()));
+  }
+
+  #emit(readings: readonly Reading[], untilNs: bigint): void {
+    if (readings.length === 0) return;
+    const missed = this.#meter.missedPackets();
+    const interrupted = missed !== this.#missed;
+    this.#missed = missed;
+    for (const reading of readings) {
+      const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted };
+      for (const block of blocksOf(this.#deps.measurement, reading, watch)) {
+        for (const payload of lossPayloads(block)) this.#publisher.publish(payload);
+        this.#deps.onBlock(block);
+      }
+    }
+    const oldest = blockStart((readings.at(-1)?.blockNumber ?? 0n) - 2n, this.#deps.measurement.intervalNs);
+    this.#steps = this.#steps.filter((step) => step.afterNs >= oldest || step.beforeNs >= oldest);
+  }
+
+  #announce(state: "joined" | "left"): void {
+    const { intervalNs, paths, rules, perFlow } = this.#deps.measurement;
+    this.#publisher.publish(presencePayload(state, this.#deps.clock.nowNs(), intervalNs, paths, rules, perFlow));
+  }
+}

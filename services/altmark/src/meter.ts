@@ -1,0 +1,249 @@
+import { type BpfMap, BpfObject, interfaceInfo, probeFeature } from "@waymark/bpf-runtime";
+import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
+import type { Measurement } from "./config.ts";
+import { tupleName } from "./flow-name.ts";
+import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
+import { kernelRule } from "./kernel-rule.ts";
+import { linkHeaderLength } from "./link-header.ts";
+import type { Counted, Reading } from "./reading.ts";
+import type { WallClock } from "./wall-clock.ts";
+
+/** How to attach. */
+export interface MeterOptions {
+  readonly measurement: Measurement;
+  readonly device: string;
+  readonly clock: WallClock;
+  readonly order: "first" | "last";
+  /** Default: TCX where the kernel has it. */
+  readonly hook?: "tcx" | "clsact" | "auto";
+}
+
+/** Blocks that may wait to be read. */
+const SLOTS = 64;
+/** The same with a flow table each. */
+const FLOW_TABLE_SLOTS = 8;
+/** Without a sign of life for so long, programs that outlive the process let packets pass untouched. */
+const LEASE_NS = 3_000_000_000n;
+/** `skb->mark` that tells altmark_arm to forget earlier blocks. */
+const FORGET = 1;
+const NO_COUNT: AltmarkCount = { packets: 0n, l3_bytes: 0n, fragments: 0n, out_of_guard: 0n };
+/** Packets that would have been in a block, had one been open. */
+const MISSED = ["inactive", "slot_busy", "lease_expired"] as const;
+
+type FlowTable = BpfMap<AltmarkFlowKey, AltmarkCount>;
+
+/** The packet programs on one interface: they count by block; this reads the blocks that have come to rest. */
+export class Meter implements Disposable {
+  /** How the program hangs on the interface. */
+  readonly hook: "tcx" | "clsact";
+  readonly #object: BpfObject<typeof altmarkSpec>;
+  readonly #link: Disposable;
+  readonly #clock: WallClock;
+  readonly #measurement: Measurement;
+  readonly #slots: number;
+  /** Swapped into slot 0 to and fro, where there are no flow tables, for what the swap waits for. */
+  #spare: FlowTable | undefined;
+
+  /** @throws when the interface is gone or unsuitable, or the kernel or the privileges do not suffice */
+  constructor(options: MeterOptions) {
+    const { measurement, device, clock } = options;
+    const { ifindex, linkType } = interfaceInfo(device);
+    const hook = options.hook ?? "auto";
+    this.hook = hook === "auto" ? (probeFeature("tcx").supported ? "tcx" : "clsact") : hook;
+    this.#clock = clock;
+    this.#measurement = measurement;
+    this.#slots = measurement.perFlow ? FLOW_TABLE_SLOTS : SLOTS;
+    this.#object = load(measurement, linkHeaderLength(device, linkType), this.#slots, this.hook === "clsact");
+    try {
+      for (let slot = 0; slot < this.#slots; slot++) this.#flowTables.set(slot, this.#newTable());
+      this.renewLease();
+      this.#arm(0);
+      this.#link = attach(this.#object, measurement.role, ifindex, this.hook, options.order);
+    } catch (error) {
+      this.#object.close();
+      throw error;
+    }
+  }
+
+  get #flowTables() {
+    return this.#object.map("flow_tables");
+  }
+
+  /** Tells the programs the clock's offset and that we live. At least once in three seconds. */
+  renewLease(): void {
+    this.#object.map("control").set(0, {
+      clock_offset_ns: this.#clock.offsetFromTaiNs(),
+      lease_until_ns: this.#clock.monotonicNs() + LEASE_NS,
+    });
+  }
+
+  /** TCP to these addresses and ports is this agent's own and is not measured. The first eight count. */
+  setOwnReports(endpoints: readonly { readonly address: Uint8Array; readonly port: number }[]): void {
+    const map = this.#object.map("own_reports");
+    const nobody = { address: new Uint8Array(16), port: 0 };
+    const own = endpoints.slice(0, 8);
+    map.set(0, { count: BigInt(own.length), endpoints: Array.from({ length: 8 }, (_, i) => own[i] ?? nobody) });
+  }
+
+  /** Wire packets that are in no block, by reason. */
+  reasons(): Record<string, bigint> {
+    const counts = this.#object.map("reasons");
+    const byName = Object.entries(AltmarkReason).filter(([name]) => name !== "ALTMARK_REASONS");
+    return Object.fromEntries(
+      byName.map(([name, index]) => [name.replace("ALTMARK_", "").toLowerCase(), counts.sum(index) ?? 0n]),
+    );
+  }
+
+  /** Wire packets that passed while no block was open for them. */
+  missedPackets(): bigint {
+    const reasons = this.reasons();
+    return MISSED.reduce((sum, name) => sum + (reasons[name] ?? 0n), 0n);
+  }
+
+  /** All blocks that have come to rest, oldest first; each once. */
+  readFinished(): Reading[] {
+    const now = this.#now();
+    return this.#read((block) => now.block > block + 1n || (now.block === block + 1n && now.secondHalf));
+  }
+
+  /** All blocks, also those that are being counted: for when the programs are detached or paused. */
+  readAll(): Reading[] {
+    return this.#read(() => true);
+  }
+
+  /** Opens the block of the clock's new time. "back": it was open before; the programs pause until `restart`. */
+  followClock(): "forward" | "back" {
+    this.renewLease();
+    this.#arm(0);
+    return this.#now().active ? "forward" : "back";
+  }
+
+  /** Begins anew at the clock's time, after `readAll`. */
+  restart(): void {
+    this.#arm(FORGET);
+  }
+
+  /** Takes the programs off the interface. */
+  detach(): void {
+    this.#link[Symbol.dispose]();
+  }
+
+  /** Detaches and frees everything. */
+  close(): void {
+    this.detach();
+    this.#spare?.close();
+    this.#object.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #now(): KernelClock {
+    return parseKernelClock(this.#object.data.get("altmark_now"));
+  }
+
+  /** Starts or restarts the timer that opens the blocks. */
+  #arm(mark: number): void {
+    const { retval } = this.#object.program("altmark_arm").testRun({ data: new Uint8Array(64), ctx: { mark } });
+    if (retval !== 0) throw new Error(`the kernel's block timer did not start (step ${retval})`);
+  }
+
+  #newTable(): FlowTable {
+    return this.#flowTables.createInner({ maxEntries: this.#measurement.perFlow ? this.#measurement.tableSize : 1 });
+  }
+
+  #read(isFinished: (block: bigint) => boolean): Reading[] {
+    const owners = this.#object.map("slots");
+    const claimed = [...owners.entries()].filter(([slot, owner]) => slot < this.#slots && owner > 0n);
+    const finished = claimed
+      .map(([slot, owner]) => ({ slot, blockNumber: owner - 1n }))
+      .filter(({ blockNumber }) => isFinished(blockNumber))
+      .sort((a, b) => (a.blockNumber < b.blockNumber ? -1 : 1));
+    if (finished.length === 0) return [];
+    if (!this.#measurement.perFlow) this.#waitForPrograms();
+    return finished.map(({ slot, blockNumber }) => {
+      const counted = [...this.#takeFlows(slot), ...this.#takeRules(slot)];
+      owners.set(slot, 0n);
+      return { blockNumber, counted };
+    });
+  }
+
+  /** Returns after every program that runs now has ended: what it counts is counted. */
+  #waitForPrograms(): void {
+    this.#spare = this.#flowTables.swap(0, this.#spare ?? this.#newTable());
+  }
+
+  #takeFlows(slot: number): Counted[] {
+    if (!this.#measurement.perFlow) return [];
+    const table = this.#flowTables.swap(slot, this.#newTable());
+    if (!table) return [];
+    const counted = Array.from(table.entries(), ([key, count]) => ({
+      rule: key.rule,
+      tuple: tupleName({
+        source: key.source,
+        destination: key.destination,
+        protocol: key.protocol,
+        sourcePort: key.source_port,
+        destinationPort: key.destination_port,
+      }),
+      ...countedOf(count),
+    }));
+    table.close();
+    return counted;
+  }
+
+  #takeRules(slot: number): Counted[] {
+    const counts = this.#object.map("counts");
+    const rules = Math.max(1, this.#measurement.rules.length);
+    return Array.from({ length: rules }, (_, rule) => {
+      const index = slot * rules + rule;
+      const count = counts.sum(index) ?? NO_COUNT;
+      counts.fill(index, NO_COUNT);
+      return { rule, ...countedOf(count) };
+    });
+  }
+}
+
+function countedOf(count: AltmarkCount): Omit<Counted, "rule" | "tuple"> {
+  return {
+    packets: count.packets,
+    l3Bytes: count.l3_bytes,
+    fragments: count.fragments,
+    outOfGuard: count.out_of_guard,
+  };
+}
+
+function load(measurement: Measurement, l2Length: number, slots: number, leased: boolean) {
+  using open = BpfObject.open(altmarkSpec);
+  const { rules, intervalNs, guardNs, perFlow, keepMarks, role } = measurement;
+  const unused = { ...kernelRule({ path: "", flow: "" }), ipv4: 0, ipv6: 0 };
+  open.rodata.set({
+    config: {
+      interval_ns: intervalNs,
+      guard_ns: guardNs,
+      l2_length: l2Length,
+      slots,
+      rules: rules.length,
+      per_flow: perFlow ? 1 : 0,
+      leased: leased ? 1 : 0,
+      keep_marks: keepMarks ? 1 : 0,
+      is_sink: role === "sink" ? 1 : 0,
+    },
+    rules: Array.from({ length: 64 }, (_, i) => (rules[i] ? kernelRule(rules[i]) : unused)),
+  });
+  open.map("counts").setMaxEntries(slots * Math.max(1, rules.length));
+  return open.load();
+}
+
+function attach(
+  object: BpfObject<typeof altmarkSpec>,
+  role: Measurement["role"],
+  ifindex: number,
+  hook: "tcx" | "clsact",
+  order: "first" | "last",
+): Disposable {
+  return role === "source"
+    ? object.program("altmark_source").attachTc({ ifindex, direction: "egress", hook, order })
+    : object.program("altmark_sink").attachTc({ ifindex, direction: "ingress", hook, order });
+}

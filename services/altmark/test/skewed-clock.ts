@@ -1,0 +1,53 @@
+import { clockNow, type KernelClockHealth, kernelClockHealth, monotonicNow } from "@waymark/bpf-runtime";
+import type { ClockStep } from "../src/clock-step.ts";
+import type { WallClock } from "../src/wall-clock.ts";
+
+/**
+ * The clock of another host, for tests: this kernel's, `skewNs` ahead (or behind), under a boot id of its own.
+ * `step` sets it as an operator would.
+ */
+export class SkewedClock implements WallClock {
+  readonly kernelBootId: string;
+  readonly #health: KernelClockHealth;
+  #skewNs: bigint;
+  #waiting: ((step: ClockStep) => void) | undefined;
+
+  constructor(kernelBootId: string, skewNs: bigint, health: KernelClockHealth) {
+    this.kernelBootId = kernelBootId;
+    this.#skewNs = skewNs;
+    this.#health = health;
+  }
+
+  nowNs(): bigint {
+    return clockNow() + this.#skewNs;
+  }
+
+  monotonicNs(): bigint {
+    return monotonicNow();
+  }
+
+  offsetFromTaiNs(): bigint {
+    return BigInt(kernelClockHealth().taiOffsetS) * -1_000_000_000n + this.#skewNs;
+  }
+
+  health(): KernelClockHealth {
+    return this.#health;
+  }
+
+  /** Sets the clock `byNs` ahead (or back). */
+  step(byNs: bigint): void {
+    const beforeNs = this.nowNs();
+    this.#skewNs += byNs;
+    this.#waiting?.({ beforeNs, afterNs: this.nowNs() });
+  }
+
+  async *steps(signal: AbortSignal): AsyncGenerator<ClockStep> {
+    while (!signal.aborted) {
+      const step = await new Promise<ClockStep | undefined>((resolve) => {
+        this.#waiting = resolve;
+        signal.addEventListener("abort", () => resolve(undefined), { once: true });
+      });
+      if (step) yield step;
+    }
+  }
+}
