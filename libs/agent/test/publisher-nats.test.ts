@@ -68,8 +68,10 @@ test("every kind of report has a sequence of its own", async () => {
 });
 
 test("nothing is lost or stored twice when the broker is killed again and again", async () => {
-  await using broker = await openBroker(server.url);
-  await addLossStream(broker.manager);
+  {
+    await using setup = await openBroker(server.url);
+    await addLossStream(setup.manager);
+  }
   const publisher = openPublisher({ targets: [server.url] });
   for (let round = 1; round <= 3; round++) {
     publishBlocks(publisher, 200);
@@ -84,6 +86,7 @@ test("nothing is lost or stored twice when the broker is killed again and again"
   expect(stats.reconnects).toBeGreaterThanOrEqual(3);
   expect(stats.dropped).toBe(0);
   expectBalanced(stats);
+  await using broker = await openBroker(server.url);
   const stored = await broker.reports();
   expect(sequencesOf(stored)).toEqual(sequencesTo(1200));
   expect(new Set(stored.map(({ messageId }) => messageId)).size).toBe(1200);

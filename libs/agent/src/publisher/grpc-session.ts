@@ -8,6 +8,8 @@ import { type QueuedReport, stampReport } from "./queued-report.ts";
 import { ANSWER_TIMEOUT_MS, type ConnectOptions, type Outcome, type ReportSession } from "./session.ts";
 
 const METHOD = "/waymark.ingest.v1.IngestService/Push";
+/** The connection preface with an empty SETTINGS frame (RFC 9113 section 3.4): an HTTP/2 server answers with its own. */
+const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 /** PushRequest.report: field 1, length-delimited. */
 const REPORT_TAG = 0x0a;
 /** A stream without any acknowledgement for so long, while some are awaited, is given up. */
@@ -23,7 +25,7 @@ export async function connectGrpc({
   nowNs,
   signal,
 }: ConnectOptions): Promise<ReportSession> {
-  await probe(endpoint, signal);
+  await probe(endpoint, HTTP2_PREFACE, signal);
   const client = new Client(address(endpoint), credentials.createInsecure(), channelOptions(target, clientName));
   const stream: PushStream = client.makeBidiStreamRequest(METHOD, (bytes: Uint8Array) => Buffer.from(bytes), decode);
   return new GrpcSession(client, stream, nowNs);

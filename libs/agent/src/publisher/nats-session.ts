@@ -7,12 +7,14 @@ import { ANSWER_TIMEOUT_MS, type ConnectOptions, type Outcome, type ReportSessio
 
 /** A server that does not answer two of these in a row is gone. */
 const PING_INTERVAL_MS = 5_000;
+/** A NATS server speaks first. */
+const NOTHING = new Uint8Array();
 /** JetStream: the message is bigger than the stream takes. */
 const STREAM_MESSAGE_TOO_BIG = 10_054;
 
 /** Connects to a NATS server; reports go to JetStream and count as stored when the stream says so. */
 export async function connectNats({ endpoint, clientName, nowNs, signal }: ConnectOptions): Promise<ReportSession> {
-  await probe(endpoint, signal);
+  await probe(endpoint, NOTHING, signal);
   const connection = await connect({
     servers: formatHostPort({ host: endpoint.address, port: endpoint.port }),
     name: clientName,
