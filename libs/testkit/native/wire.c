@@ -6,7 +6,7 @@
  *     delay_us jitter_us rate_kbit loss_ppm seed drop_every duplicate_every reorder_every reorder_us
  *
  * Both directions are treated alike, each with a generator of its own: the n-th packet has the same fate in every run.
- * Frames that carry no IP, and neighbour discovery, are only delayed. Jitter keeps the order; reordering holds every
+ * Frames that carry no IP, link-layer multicast and neighbour discovery are only delayed, and counted as "other". Jitter keeps the order; reordering holds every
  * n-th packet back by reorder_us. Prints "up", then one line of JSON for every line on standard input, and one at the
  * end (SIGTERM or end of input).
  */
@@ -41,6 +41,7 @@ struct frame {
 	struct frame *next;
 	uint64_t due_ns;
 	size_t length;
+	bool subject;
 	unsigned char bytes[];
 };
 
@@ -112,10 +113,10 @@ static int open_tap(const char *netns, const char *name)
 	return tap;
 }
 
-/* IP, but not neighbour discovery: what the rules are about */
+/* Unicast IP, but not neighbour discovery: what the rules are about */
 static bool is_subject(const unsigned char *f, size_t length)
 {
-	if (length < 34)
+	if (length < 34 || f[0] & 1)
 		return false;
 	if (f[12] == 0x08 && f[13] == 0x00)
 		return true;
@@ -124,7 +125,8 @@ static bool is_subject(const unsigned char *f, size_t length)
 	return !(f[20] == 58 && f[54] >= 133 && f[54] <= 137);
 }
 
-static void enqueue(struct direction *d, struct queue *q, const unsigned char *bytes, size_t length, uint64_t due_ns)
+static void enqueue(struct direction *d, struct queue *q, const unsigned char *bytes, size_t length, uint64_t due_ns,
+		    bool subject)
 {
 	struct frame *f;
 
@@ -135,7 +137,7 @@ static void enqueue(struct direction *d, struct queue *q, const unsigned char *b
 	if (due_ns < q->last_due_ns)
 		due_ns = q->last_due_ns;
 	q->last_due_ns = due_ns;
-	*f = (struct frame){ .due_ns = due_ns, .length = length };
+	*f = (struct frame){ .due_ns = due_ns, .length = length, .subject = subject };
 	memcpy(f->bytes, bytes, length);
 	*q->tail = f;
 	q->tail = &f->next;
@@ -157,7 +159,7 @@ static void take(struct direction *d, const struct settings *s, const unsigned c
 	due += s->delay_us * 1000;
 	if (!is_subject(bytes, length)) {
 		d->other++;
-		enqueue(d, &d->straight, bytes, length, due);
+		enqueue(d, &d->straight, bytes, length, due, false);
 		return;
 	}
 	d->seen++;
@@ -178,7 +180,7 @@ static void take(struct direction *d, const struct settings *s, const unsigned c
 		due += s->reorder_us * 1000;
 	}
 	while (copies--)
-		enqueue(d, hold ? &d->held : &d->straight, bytes, length, due);
+		enqueue(d, hold ? &d->held : &d->straight, bytes, length, due, true);
 }
 
 /* Sends what is due; returns when the next frame is, or UINT64_MAX. */
@@ -194,10 +196,9 @@ static uint64_t send_due(struct direction *d)
 		if (q->head->due_ns > now_ns())
 			return q->head->due_ns;
 		struct frame *f = q->head;
-		if (write(d->out, f->bytes, f->length) == (ssize_t)f->length)
-			d->passed++;
-		else
-			d->unsent++;
+		bool sent = write(d->out, f->bytes, f->length) == (ssize_t)f->length;
+		d->passed += f->subject && sent;
+		d->unsent += f->subject && !sent;
 		q->head = f->next;
 		if (!q->head)
 			q->tail = &q->head;

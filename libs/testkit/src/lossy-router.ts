@@ -1,6 +1,6 @@
 import type { Namespace } from "./namespace.ts";
 import { type Counter, readCounters } from "./nft-counters.ts";
-import { type RouterDevices, type RouterRule, routerScript } from "./router-rule.ts";
+import { COUNTER_PREFIX, type RouterDevices, type RouterRule, routerScript } from "./router-rule.ts";
 
 /**
  * A namespace that forwards between two links, where packets are lost, counted and changed by exact rules. Its counters
@@ -24,8 +24,12 @@ export class LossyRouter {
   }
 
   /** All counters now, by name. */
-  counters(): Promise<Map<string, Counter>> {
-    return readCounters(this.ns);
+  async counters(): Promise<Map<string, Counter>> {
+    const counters = new Map<string, Counter>();
+    for (const [name, counter] of await readCounters(this.ns)) {
+      if (name.startsWith(COUNTER_PREFIX)) counters.set(name.slice(COUNTER_PREFIX.length), counter);
+    }
+    return counters;
   }
 
   /** One counter now. @throws {RangeError} no rule has this name */
@@ -35,8 +39,21 @@ export class LossyRouter {
     return counter;
   }
 
-  /** Sets the MTU towards the sink or the source: longer IPv4 packets without DF are fragmented there. */
-  async setMtu(direction: "forward" | "reverse", mtu: number): Promise<void> {
-    await this.ns.ip(`link set dev ${this.devices[direction]} mtu ${mtu}`);
+  /**
+   * Limits IPv4 packets towards the sink or the source: longer ones without DF are fragmented here, others refused with
+   * an ICMP error. The interface keeps its MTU (below 1280 the kernel would take IPv6 away from it).
+   */
+  async setIpv4Mtu(direction: "forward" | "reverse", mtu: number): Promise<void> {
+    const device = this.devices[direction];
+    const routes = (await this.ns.ipJson("-4", "route", "show", "dev", device)) as readonly {
+      readonly dst: string;
+      readonly gateway?: string;
+    }[];
+    await this.ns.ip(
+      ...routes.map(({ dst, gateway }) => {
+        const via = gateway === undefined ? "" : `via ${gateway}`;
+        return `route replace ${dst} ${via} dev ${device} mtu lock ${mtu}`;
+      }),
+    );
   }
 }

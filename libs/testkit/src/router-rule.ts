@@ -37,6 +37,9 @@ export interface RouterRule {
   readonly split?: Readonly<Record<string, PacketMatch | readonly PacketMatch[]>>;
 }
 
+/** Begins the names of counters in nft, so that none is a word of its language. */
+export const COUNTER_PREFIX = "wm_";
+
 /** Marks packets that were duplicated already, so that the copy is not duplicated again. */
 const DUPLICATED_MARK = 0x776d;
 
@@ -114,7 +117,7 @@ export function counterNames(rules: readonly RouterRule[]): string[] {
 
 function effects(rule: RouterRule, duplicateTo: string): string[] {
   const split = Object.entries(rule.split ?? {}).flatMap(([name, matches]) =>
-    [matches].flat().map((match) => `${matchExpression(match as PacketMatch)} counter name "${name}"`),
+    [matches].flat().map((match) => `${matchExpression(match as PacketMatch)} counter name "${COUNTER_PREFIX}${name}"`),
   );
   const { action } = rule;
   if (action === "count") return split;
@@ -138,7 +141,8 @@ export function routerScript(rules: readonly RouterRule[], devices: RouterDevice
   for (const rule of duplicating) {
     if (rule.direction === "both") throw new RangeError("duplicate: one direction a rule");
   }
-  const counters = (some: readonly RouterRule[]) => counterNames(some).map((name) => `  counter ${name} { }`);
+  const counters = (some: readonly RouterRule[]) =>
+    counterNames(some).map((name) => `  counter ${COUNTER_PREFIX}${name} { }`);
   const effectChains = (some: readonly RouterRule[], device: string) =>
     some.flatMap((rule) => [`  chain do_${rule.name} {`, ...effects(rule, device).map((line) => `    ${line}`), "  }"]);
   const lines = [
@@ -151,7 +155,7 @@ export function routerScript(rules: readonly RouterRule[], devices: RouterDevice
     "    type filter hook forward priority 0; policy accept;",
     ...forwarding.map(
       (rule) =>
-        `    ${deviceExpression(rule.direction, devices)} ${matchExpression(rule.match)} ${selectionExpression(rule.select)} counter name "${rule.name}" jump do_${rule.name}`,
+        `    ${deviceExpression(rule.direction, devices)} ${matchExpression(rule.match)} ${selectionExpression(rule.select)} counter name "${COUNTER_PREFIX}${rule.name}" jump do_${rule.name}`,
     ),
     "  }",
     "}",
@@ -169,7 +173,7 @@ export function routerScript(rules: readonly RouterRule[], devices: RouterDevice
       `    type filter hook egress device "${device}" priority 0; policy accept;`,
       ...some.map(
         (rule) =>
-          `    meta mark != ${DUPLICATED_MARK} ${matchExpression(rule.match)} ${selectionExpression(rule.select)} counter name "${rule.name}" jump do_${rule.name}`,
+          `    meta mark != ${DUPLICATED_MARK} ${matchExpression(rule.match)} ${selectionExpression(rule.select)} counter name "${COUNTER_PREFIX}${rule.name}" jump do_${rule.name}`,
       ),
       "  }",
       "}",

@@ -21,7 +21,7 @@ export interface WireOptions {
   readonly reorderUs?: number;
 }
 
-/** Packets of one direction. `seen` = dropped + what went into the queue (+ duplicates); `other` is not IP, or ND. */
+/** Packets of one direction. `seen` = dropped + what went into the queue (+ duplicates); `other` is not IP, multicast, or ND. */
 export interface WireCounters {
   readonly seen: number;
   readonly other: number;
