@@ -24,8 +24,7 @@ async function demo(duration) {
     service("collector", "12345", "--store", `${path.lab.folder}/store`, "--print"),
   );
   await collector.waitForLine(/collector runs/, { deadlineMs: 30_000, stream: "stderr" });
-  await agent(path, "sink");
-  await agent(path, "source");
+  await Promise.all([agent(path, "sink"), agent(path, "source")]);
   await using ledger = RouterLedger.start(path.router, intervalNs);
   say(`Sending ${RATE} UDP packets a second for ${duration} s; blocks of ${INTERVAL_S} s.\n`);
   const printing = follow(collector, ledger, intervalNs);

@@ -1,4 +1,4 @@
-import { type Block, coverage, type FlowCount } from "./block.ts";
+import { type Block, blockStart, coverage, type FlowCount } from "./block.ts";
 import { type ClockStep, touchedByStep } from "./clock-step.ts";
 import { flowOfRule, type Measurement } from "./config.ts";
 import { OTHER_FLOW, ruleHash } from "./flow-rule.ts";
@@ -31,11 +31,17 @@ export interface Watch {
   readonly interrupted: boolean;
 }
 
-/** The blocks of all paths that a reading stands for; also of those without a packet. */
+/**
+ * The blocks of all paths that a reading stands for; also of those without a packet. None for a neighbour of the time
+ * watched, in which a sink might have counted a late or early packet but did not.
+ */
 export function blocksOf(measurement: Measurement, reading: Reading, watch: Watch): Block[] {
   const { role, intervalNs, guardNs, paths, rules, perFlow } = measurement;
   const { blockNumber } = reading;
   const covered = coverage(role, blockNumber, intervalNs, watch.attachedNs, watch.untilNs);
+  const start = blockStart(blockNumber, intervalNs);
+  const isNeighbour = covered.toNs <= start || covered.fromNs >= start + intervalNs;
+  if (isNeighbour && reading.counted.every((count) => count.packets === 0n)) return [];
   return paths.map((path) => ({
     path,
     blockNumber,
