@@ -1,4 +1,5 @@
 export { Capture, type CaptureOptions, readCapture } from "./capture.ts";
+export { linkChecksumComplete, snmp6Counter, type TunnelEnd } from "./checksum-complete-link.ts";
 export {
   type DatagramOptions,
   DatagramReceiver,
