@@ -14,6 +14,7 @@ export { formatHostPort, parseHostPort } from "./command/host-port.ts";
 export { parseCommand } from "./command/parse.ts";
 export type { CommandResult, CommandValues, HostPort, Run } from "./command/result.ts";
 export { AgentError, CommandError, errorLine, exitCodeOf, exitCodes, UnsupportedError } from "./errors.ts";
+export { Health, type HealthState } from "./health.ts";
 export {
   type AgentIdentity,
   agentIdOf,
@@ -33,6 +34,8 @@ export {
   logLevels,
   silentLogger,
 } from "./logger.ts";
+export { counterMetrics, type Metric, type MetricSample, publisherMetrics } from "./metrics.ts";
+export { type MetricsServer, type MetricsServerOptions, startMetricsServer } from "./metrics-server.ts";
 export { packageVersion } from "./package-version.ts";
 export { createPublisher, MAX_REPORT_BYTES } from "./publisher/publisher.ts";
 export type {

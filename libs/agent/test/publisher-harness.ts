@@ -8,6 +8,9 @@ import {
   silentLogger,
   type TargetStats,
 } from "../src/index.ts";
+import { identity } from "./publisher-fixture.ts";
+
+export { identity, only, publishBlocks } from "./publisher-fixture.ts";
 
 /** The deadline of every wait. */
 const DEADLINE_MS = 20_000;
@@ -21,16 +24,6 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
-
-/** An altmark source on a made-up host. */
-export const identity = {
-  id: "host-a",
-  service: "altmark",
-  role: "source",
-  interface: "eth0",
-  host: "host-a.example",
-  version: "0.1.0",
-} as const;
 
 /** A publisher with a fixed clock error and a counter. */
 export function openPublisher(options: Partial<PublisherOptions> & Pick<PublisherOptions, "targets">): Publisher {
@@ -53,21 +46,6 @@ const opened: Publisher[] = [];
 /** Ends every publisher of the test, also after a failure. */
 export async function closePublishers(): Promise<void> {
   await Promise.all(opened.splice(0).map((publisher) => publisher.close()));
-}
-
-/** Publishes loss reports; block numbers go up with every call. */
-export function publishBlocks(publisher: Publisher, count: number, paddingBytes = 0): void {
-  for (let i = 0; i < count; i++) {
-    const path = "p".repeat(paddingBytes) || "default";
-    publisher.publish({ case: "loss", value: { blocks: [{ path, blockNumber: BigInt(i) }] } });
-  }
-}
-
-/** The state of the only target. */
-export function only(publisher: Publisher): TargetStats {
-  const [stats, ...others] = publisher.stats().targets;
-  if (stats === undefined || others.length > 0) throw new Error("not exactly one target");
-  return stats;
 }
 
 /** What was published and recovered is where the counters say. */

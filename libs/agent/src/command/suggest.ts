@@ -4,7 +4,7 @@ const MAX_DISTANCE = 3;
 /** The candidate nearest to `name` by edit distance, or undefined when none is near. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.min(MAX_DISTANCE, Math.ceil(bare(name).length / 2)) + 1;
+  let bestDistance = Math.min(MAX_DISTANCE, Math.floor(bare(name).length / 2)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(bare(name), bare(candidate), bestDistance);
     if (distance < bestDistance) {
