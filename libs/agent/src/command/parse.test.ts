@@ -47,10 +47,19 @@ const spec = {
   },
 } as const satisfies CommandSpec;
 
-function values(argv: readonly string[], env: Environment = {}): Record<string, unknown> {
+interface Values {
+  readonly interval?: bigint;
+  readonly interface?: string;
+  readonly flow?: readonly string[];
+  readonly hist?: readonly number[] | undefined;
+  readonly agentId?: string | undefined;
+  readonly keepMarks?: boolean;
+}
+
+function values(argv: readonly string[], env: Environment = {}): Values {
   const result = parseCommand(spec, argv, env);
   if (result.kind !== "run") throw new Error(`not run: ${result.kind}`);
-  return { ...result.values };
+  return result.values;
 }
 
 function complaint(argv: readonly string[], env: Environment = {}): string {

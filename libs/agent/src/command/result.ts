@@ -46,11 +46,11 @@ type PositionalValue<P> = P extends { multiple: true }
 
 type OptionValues<T> = T extends OptionTable
   ? { readonly [K in keyof T & string as CamelCase<K>]: OptionValue<T[K]> }
-  : unknown;
+  : object;
 
 type PositionalValues<T> = T extends readonly PositionalSpec[]
   ? { readonly [P in T[number] as CamelCase<P["name"]>]: PositionalValue<P> }
-  : unknown;
+  : object;
 
 type PartValues<C> = OptionValues<C extends { options: infer O } ? O : undefined> &
   PositionalValues<C extends { positionals: infer P } ? P : undefined>;
