@@ -6,6 +6,7 @@ import type { Meter } from "./meter.ts";
 import { lossPayloads, presencePayload } from "./publish.ts";
 import { blocksOf, type Reading } from "./reading.ts";
 import { untilNextRead } from "./schedule.ts";
+import { UnseenPackets } from "./unseen-packets.ts";
 import type { WallClock } from "./wall-clock.ts";
 
 /** What the agent needs from outside. */
@@ -16,7 +17,7 @@ export interface AgentDependencies {
   /** Attaches the packet programs; called again after a backward step of the clock. */
   readonly openMeter: () => Meter;
   /** A publisher under a boot id of its own. */
-  readonly openPublisher: (meter: Meter) => Publisher;
+  readonly openPublisher: (meter: Meter, unseenPackets: () => bigint) => Publisher;
   /** Called with every finished block, oldest first. */
   readonly onBlock: (block: Block) => void;
   /** Throws when the interface is gone. */
@@ -93,6 +94,10 @@ class Session {
   #attachedNs: bigint;
   #steps: ClockStep[] = [];
   #missed = 0n;
+  /** Somebody's program hid packets from ours. */
+  #displaced = false;
+  #interruptedUntil = -1n;
+  readonly #unseen = new UnseenPackets();
   /** Reports of earlier boots that are still under way. */
   readonly #earlier: Publisher[] = [];
 
@@ -100,7 +105,7 @@ class Session {
     this.#deps = deps;
     this.#meter = deps.openMeter();
     this.#attachedNs = deps.clock.nowNs();
-    this.#publisher = deps.openPublisher(this.#meter);
+    this.#publisher = deps.openPublisher(this.#meter, () => this.#unseen.total);
     this.#announce("joined");
   }
 
@@ -108,11 +113,16 @@ class Session {
   keepAlive(): void {
     this.#deps.checkInterface();
     this.#meter.renewLease();
+    if (!this.#meter.keepPlace()) return;
+    this.#displaced = true;
+    this.#deps.logger.warn("another program had been attached in front of this one; back in place");
   }
 
   /** Publishes every block that has come to rest. */
   read(): void {
-    this.#emit(this.#meter.readFinished(), this.#deps.clock.nowNs());
+    const readings = this.#meter.readFinished();
+    this.#lookForUnseen(readings);
+    this.#emit(readings, this.#deps.clock.nowNs());
   }
 
   /** The wall clock was stepped: blocks that it touched say so, and no block number is used twice under one boot. */
@@ -123,8 +133,11 @@ class Session {
     this.#emit(this.#meter.readAll(), step.beforeNs);
     this.#earlier.push(this.#publisher);
     this.#meter.restart();
+    // What passed while nothing was open lies before the new beginning.
+    this.#missed = this.#meter.missedPackets();
+    this.#interruptedUntil = -1n;
     this.#attachedNs = this.#deps.clock.nowNs();
-    this.#publisher = this.#deps.openPublisher(this.#meter);
+    this.#publisher = this.#deps.openPublisher(this.#meter, () => this.#unseen.total);
     this.#announce("joined");
   }
 
@@ -142,9 +155,7 @@ class Session {
 
   #emit(readings: readonly Reading[], untilNs: bigint): void {
     if (readings.length === 0) return;
-    const missed = this.#meter.missedPackets();
-    const interrupted = missed !== this.#missed;
-    this.#missed = missed;
+    const interrupted = this.#wasInterrupted(readings);
     for (const reading of readings) {
       const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted };
       for (const block of blocksOf(this.#deps.measurement, reading, watch)) {
@@ -154,6 +165,24 @@ class Session {
     }
     const oldest = blockStart((readings.at(-1)?.blockNumber ?? 0n) - 2n, this.#deps.measurement.intervalNs);
     this.#steps = this.#steps.filter((step) => step.afterNs >= oldest || step.beforeNs >= oldest);
+  }
+
+  /** Packets went by uncounted lately: which block they belong to is not known, so none of these was watched whole. */
+  #wasInterrupted(readings: readonly Reading[]): boolean {
+    const missed = this.#meter.missedPackets();
+    const now = missed !== this.#missed || this.#displaced;
+    this.#missed = missed;
+    this.#displaced = false;
+    // What is open now was open then, too: the next two blocks carry the flag on.
+    const newest = readings.at(-1)?.blockNumber ?? 0n;
+    if (now) this.#interruptedUntil = newest + 2n;
+    return (readings[0]?.blockNumber ?? 0n) <= this.#interruptedUntil;
+  }
+
+  #lookForUnseen(readings: readonly Reading[]): void {
+    const unseen = this.#unseen.look(this.#meter, readings);
+    if (unseen === 0n) return;
+    this.#deps.logger.warn("the interface carried packets that this program did not see", { packets: String(unseen) });
   }
 
   #announce(state: "joined" | "left"): void {

@@ -65,7 +65,8 @@ export async function measureWith(
       clock,
       logger,
       openMeter: () => openMeter(measurement, device, options, clock, logger),
-      openPublisher: (meter) => openPublisher(meter, identityOf(role, device, options), options, clock, logger),
+      openPublisher: (meter, unseenPackets) =>
+        openPublisher(meter, identityOf(role, device, options), options, clock, logger, unseenPackets),
       onBlock: printer(role, options.format, measurement, print),
       checkInterface: () => checkInterface(device, ifindex),
     },
@@ -103,6 +104,7 @@ function openPublisher(
   options: MeasureOptions,
   clock: WallClock,
   logger: Logger,
+  unseenPackets: () => bigint,
 ): Publisher {
   const { collector, port, report, spool, trustClock } = options;
   const direct = collector && port ? [`grpc://${formatHostPort({ host: collector, port })}`] : [];
@@ -129,7 +131,7 @@ function openPublisher(
       };
     },
     nowNs: () => clock.nowNs(),
-    counters: () => meter.reasons(),
+    counters: () => ({ ...meter.reasons(), unseen: unseenPackets() }),
     ...(spool !== undefined && { spoolDir: spool }),
     logger,
     onEndpointsChange: own,

@@ -1,5 +1,6 @@
-import { type BpfMap, BpfObject, interfaceInfo, probeFeature } from "@waymark/bpf-runtime";
+import { type BpfMap, BpfObject, interfaceCounters, interfaceInfo, probeFeature } from "@waymark/bpf-runtime";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
+import { Attachment } from "./attachment.ts";
 import type { Measurement } from "./config.ts";
 import { tupleName } from "./flow-name.ts";
 import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
@@ -37,7 +38,8 @@ export class Meter implements Disposable {
   /** How the program hangs on the interface. */
   readonly hook: "tcx" | "clsact";
   readonly #object: BpfObject<typeof altmarkSpec>;
-  readonly #link: Disposable;
+  readonly #attachment: Attachment;
+  readonly #ifindex: number;
   readonly #clock: WallClock;
   readonly #measurement: Measurement;
   readonly #slots: number;
@@ -51,6 +53,7 @@ export class Meter implements Disposable {
     const hook = options.hook ?? "auto";
     this.hook = hook === "auto" ? (probeFeature("tcx").supported ? "tcx" : "clsact") : hook;
     this.#clock = clock;
+    this.#ifindex = ifindex;
     this.#measurement = measurement;
     this.#slots = measurement.perFlow ? FLOW_TABLE_SLOTS : SLOTS;
     this.#object = load(measurement, linkHeaderLength(device, linkType), this.#slots, this.hook === "clsact");
@@ -58,7 +61,7 @@ export class Meter implements Disposable {
       for (let slot = 0; slot < this.#slots; slot++) this.#flowTables.set(slot, this.#newTable());
       this.renewLease();
       this.#arm(0);
-      this.#link = attach(this.#object, measurement.role, ifindex, this.hook, options.order);
+      this.#attachment = attach(this.#object, measurement.role, ifindex, this.hook, options.order);
     } catch (error) {
       this.#object.close();
       throw error;
@@ -100,6 +103,25 @@ export class Meter implements Disposable {
     return MISSED.reduce((sum, name) => sum + (reasons[name] ?? 0n), 0n);
   }
 
+  /** Goes back to the place in the chain that was asked for; true if somebody had taken it. */
+  keepPlace(): boolean {
+    return this.#attachment.keepPlace();
+  }
+
+  /** What the interface itself has carried in our direction; super-packets count as one. */
+  interfacePackets(): bigint {
+    const { rxPackets, txPackets } = interfaceCounters(this.#ifindex);
+    return this.#measurement.role === "source" ? txPackets : rxPackets;
+  }
+
+  /** True if anything was counted in a block that was not read yet. */
+  hasUnread(): boolean {
+    return this.#claimed().some(({ slot }) => {
+      const own = this.#ruleIndices(slot).some((index) => (this.#object.map("counts").sum(index)?.packets ?? 0n) > 0n);
+      return own || !this.#flowTables.get(slot)?.entries({ batch: 1 }).next().done;
+    });
+  }
+
   /** All blocks that have come to rest, oldest first; each once. */
   readFinished(): Reading[] {
     const now = this.#now();
@@ -125,7 +147,7 @@ export class Meter implements Disposable {
 
   /** Takes the programs off the interface. */
   detach(): void {
-    this.#link[Symbol.dispose]();
+    this.#attachment[Symbol.dispose]();
   }
 
   /** Detaches and frees everything. */
@@ -153,18 +175,21 @@ export class Meter implements Disposable {
     return this.#flowTables.createInner({ maxEntries: this.#measurement.perFlow ? this.#measurement.tableSize : 1 });
   }
 
+  #claimed(): { readonly slot: number; readonly blockNumber: bigint }[] {
+    return [...this.#object.map("slots").entries()]
+      .filter(([slot, owner]) => slot < this.#slots && owner > 0n)
+      .map(([slot, owner]) => ({ slot, blockNumber: owner - 1n }));
+  }
+
   #read(isFinished: (block: bigint) => boolean): Reading[] {
-    const owners = this.#object.map("slots");
-    const claimed = [...owners.entries()].filter(([slot, owner]) => slot < this.#slots && owner > 0n);
-    const finished = claimed
-      .map(([slot, owner]) => ({ slot, blockNumber: owner - 1n }))
+    const finished = this.#claimed()
       .filter(({ blockNumber }) => isFinished(blockNumber))
       .sort((a, b) => (a.blockNumber < b.blockNumber ? -1 : 1));
     if (finished.length === 0) return [];
     if (!this.#measurement.perFlow) this.#waitForPrograms();
     return finished.map(({ slot, blockNumber }) => {
       const counted = [...this.#takeFlows(slot), ...this.#takeRules(slot)];
-      owners.set(slot, 0n);
+      this.#object.map("slots").set(slot, 0n);
       return { blockNumber, counted };
     });
   }
@@ -193,11 +218,15 @@ export class Meter implements Disposable {
     return counted;
   }
 
+  /** Where the counters of a slot's rules are. */
+  #ruleIndices(slot: number): number[] {
+    const rules = Math.max(1, this.#measurement.rules.length);
+    return Array.from({ length: rules }, (_, rule) => slot * rules + rule);
+  }
+
   #takeRules(slot: number): Counted[] {
     const counts = this.#object.map("counts");
-    const rules = Math.max(1, this.#measurement.rules.length);
-    return Array.from({ length: rules }, (_, rule) => {
-      const index = slot * rules + rule;
+    return this.#ruleIndices(slot).map((index, rule) => {
       const count = counts.sum(index) ?? NO_COUNT;
       counts.fill(index, NO_COUNT);
       return { rule, ...countedOf(count) };
@@ -242,8 +271,8 @@ function attach(
   ifindex: number,
   hook: "tcx" | "clsact",
   order: "first" | "last",
-): Disposable {
+): Attachment {
   return role === "source"
-    ? object.program("altmark_source").attachTc({ ifindex, direction: "egress", hook, order })
-    : object.program("altmark_sink").attachTc({ ifindex, direction: "ingress", hook, order });
+    ? new Attachment(object.program("altmark_source"), { ifindex, direction: "egress", hook, order })
+    : new Attachment(object.program("altmark_sink"), { ifindex, direction: "ingress", hook, order });
 }
