@@ -1,7 +1,7 @@
 // npm run test:kernels: the tests of BPF programs (`*.bpf.test.ts`, `*.kernel.test.ts`, and files that say `@kernels`) on
 // Debian's own cloud kernel, in emulation. Slow: about ten times as slow as the host.
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { jestCommand, sumOfJest } from "../lib/jest.mjs";
 import { Report } from "../lib/report.mjs";
 import { root, say } from "../lib/run.mjs";
@@ -27,6 +27,7 @@ async function testKernel() {
   const kernel = await provideKernel();
   say(`kernels: ${kernel.release}`);
   const copy = join(root, ".cache", "results", `kernel-${kernel.release}.json`);
+  mkdirSync(dirname(copy), { recursive: true });
   rmSync(copy, { force: true });
   const options = ["--runInBand", `--testTimeout=${TEST_TIMEOUT_MS}`, "--json", `--outputFile=/out/${REPORT}`];
   const code = await runInGuest(kernel, [...jestCommand, ...options, "--runTestsByPath", ...files()], {
