@@ -1,4 +1,4 @@
-import { MAP_TYPES } from "../src/spec.ts";
+import { MAP_TYPES } from "../src/object-spec.ts";
 import type { Btf, BtfType } from "./btf.ts";
 import type { ElfSymbol } from "./elf.ts";
 import { camel, pascal } from "./names.ts";

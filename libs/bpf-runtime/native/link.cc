@@ -35,10 +35,21 @@ Napi::Value Close(const Napi::CallbackInfo &info) {
   return Status(info, Addon::Of(info).links.erase(Uint(info, 0)) ? 0 : -EBADF);
 }
 
+// (ifindex, attachType, ids) -> programs attached, in their order
+Napi::Value Query(const Napi::CallbackInfo &info) {
+  LIBBPF_OPTS(bpf_prog_query_opts, options);
+  Bytes ids = Buffer(info, 2);
+  options.prog_ids = reinterpret_cast<__u32 *>(ids.data);
+  options.prog_cnt = static_cast<__u32>(ids.size / sizeof(__u32));
+  int status = bpf_prog_query_opts(Int(info, 0), static_cast<enum bpf_attach_type>(Int(info, 1)), &options);
+  return Status(info, status ? status : static_cast<long>(options.prog_cnt));
+}
+
 }  // namespace
 
 void RegisterLink(Napi::Env env, Napi::Object exports) {
   exports.Set("linkCreate", Napi::Function::New<Create>(env));
+  exports.Set("linkQuery", Napi::Function::New<Query>(env));
   exports.Set("linkClose", Napi::Function::New<Close>(env));
 }
 

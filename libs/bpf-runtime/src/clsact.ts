@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
-import { BpfError, check, systemError } from "./errors.ts";
+import { BpfError, check } from "./errors.ts";
+import { interfaceInfo } from "./interface.ts";
 import type { Direction, LinkDetails, Order } from "./link.ts";
 import { type NativeFilter, native } from "./native.ts";
 
@@ -10,7 +11,10 @@ const NAME = /^waymark\/([^/]+)\/([0-9a-f]{16})$/;
 const FIRST_PRIORITY = 1;
 const LAST_PRIORITY = 0xffff;
 
-const { EEXIST, EADDRINUSE, ENOENT, EINVAL, ENODEV } = constants.errno;
+const { EEXIST, EADDRINUSE, ENOENT, EINVAL } = constants.errno;
+
+const ATTEMPTS = 3;
+const RACE_LOST: ReadonlySet<number> = new Set([EINVAL, ENOENT, EEXIST]);
 
 /** Where a filter goes. */
 export interface ClsactPlace {
@@ -74,30 +78,45 @@ function takeLife(): { readonly token: string; readonly fd: number } {
   return { token, fd: check(native().takeName(lifeName(token)), "attach clsact", `sign of life ${token}`) };
 }
 
+interface Attempt {
+  readonly link: number;
+  readonly details: LinkDetails;
+}
+
+/** One attempt; a link < 0 says why it failed. */
+function tryAttach(programFd: number, program: string, place: ClsactPlace): Attempt {
+  const { ifindex, direction, order } = place;
+  const madeQdisc = provideQdisc(ifindex, direction);
+  const egress = direction === "egress";
+  let life: ReturnType<typeof takeLife> | undefined;
+  let link = -EINVAL;
+  try {
+    const filters = listFilters(ifindex, direction).filter((filter) => filter.handle !== 0);
+    const priority = choosePriority(filters, order);
+    life = takeLife();
+    const name = `waymark/${program}/${life.token}`;
+    link = native().tcAttach(programFd, ifindex, egress, priority, HANDLE, name, life.fd, madeQdisc);
+    const precededBy = filters.filter((filter) => filter.priority < priority).length;
+    return { link, details: { kind: "clsact", ifindex, priority, precededBy } };
+  } finally {
+    if (link < 0 && life) native().closeFd(life.fd);
+    if (link < 0 && madeQdisc) native().tcQdiscDeleteEmpty(ifindex);
+  }
+}
+
 /**
  * Attaches a program as a direct-action filter, making the clsact qdisc only if there is none. "first" is the lowest
  * free priority.
  * @returns the native link and what it is
  */
 export function attachClsact(programFd: number, program: string, place: ClsactPlace): readonly [number, LinkDetails] {
-  const { ifindex, direction, order } = place;
-  const madeQdisc = provideQdisc(ifindex, direction);
-  const egress = direction === "egress";
-  let life: ReturnType<typeof takeLife> | undefined;
-  try {
-    const filters = listFilters(ifindex, direction);
-    const priority = choosePriority(filters, order);
-    life = takeLife();
-    const name = `waymark/${program}/${life.token}`;
-    const link = native().tcAttach(programFd, ifindex, egress, priority, HANDLE, name, life.fd, madeQdisc);
-    check(link, "attach clsact", `${program} to ${describe(ifindex, direction)}`);
-    const others = filters.filter((filter) => filter.priority < priority && filter.handle !== 0);
-    return [link, { kind: "clsact", ifindex, priority, precededBy: others.length }];
-  } catch (error) {
-    if (life) native().closeFd(life.fd);
-    if (madeQdisc) native().tcQdiscDeleteEmpty(ifindex);
-    throw error;
+  let attempt = tryAttach(programFd, program, place);
+  // Another process may have removed the qdisc as empty, or taken the priority, since we looked.
+  for (let again = 1; again < ATTEMPTS && RACE_LOST.has(-attempt.link); again++) {
+    attempt = tryAttach(programFd, program, place);
   }
+  check(attempt.link, "attach clsact", `${program} to ${describe(place.ifindex, place.direction)}`);
+  return [attempt.link, attempt.details];
 }
 
 /** Which filters to look for. */
@@ -112,12 +131,13 @@ export interface StaleTcOptions {
  * Removes the clsact filters that a killed process of ours left behind: those with our handle and name whose process no
  * longer holds its sign of life. Filters of living processes and of others stay, and so does the qdisc.
  * @returns how many were removed
+ * @throws BpfError BPF_NO_INTERFACE
  */
 export function removeStaleTc(options: StaleTcOptions): number {
   const { ifindex, direction, programName } = options;
+  interfaceInfo(ifindex); // the kernel lists nothing, without an error, where there is no interface
   const { status, filters } = native().tcFilters(ifindex, direction === "egress");
   if (status === -ENOENT || status === -EINVAL) return 0; // no qdisc, so no filter
-  if (status === -ENODEV) throw systemError(status, "remove stale filters of", describe(ifindex, direction));
   check(status, "remove stale filters of", describe(ifindex, direction));
   return filters.filter((filter) => isStale(filter, programName) && detach(options, filter)).length;
 }

@@ -84,6 +84,7 @@ export interface Native {
     readonly runTimeNs: bigint;
   };
   linkCreate(programFd: number, ifindex: number, attachType: number, flags: number): Status;
+  linkQuery(ifindex: number, attachType: number, ids: Uint8Array): Status;
   linkClose(link: number): Status;
   tcQdiscKind(ifindex: number): { readonly status: Status; readonly kind: string };
   tcQdiscAdd(ifindex: number): Status;

@@ -6,10 +6,6 @@ import { loadError } from "./load-error.ts";
 import { BpfMap } from "./map.ts";
 import { MapHandle } from "./map-handle.ts";
 import { native } from "./native.ts";
-import { OuterMap } from "./outer-map.ts";
-import { PerCpuMap } from "./per-cpu-map.ts";
-import { BpfProgram } from "./program.ts";
-import { BpfRingBuffer, type RingBufferOptions } from "./ring-buffer.ts";
 import type {
   KeyOf,
   MapNames,
@@ -23,7 +19,11 @@ import type {
   RingSpec,
   ValueMapSpec,
   ValueOf,
-} from "./spec.ts";
+} from "./object-spec.ts";
+import { OuterMap } from "./outer-map.ts";
+import { PerCpuMap } from "./per-cpu-map.ts";
+import { BpfProgram } from "./program.ts";
+import { BpfRingBuffer, type RingBufferOptions } from "./ring-buffer.ts";
 import { Variables } from "./variables.ts";
 
 /** The class that stands for a map of the kind `M`. */
@@ -206,8 +206,8 @@ export class BpfObject<S extends ObjectSpec> {
     const spec = this.spec.maps[name] as RingSpec;
     const fd = check(native().objectMapFd(this.#id, name), "ring buffer", name);
     const codec = spec.record as Codec<RecordOf<S["maps"][N]>>;
-    const ring = new BpfRingBuffer(name, fd, codec, options, () => this.#rings.delete(ring));
-    this.#rings.add(ring);
+    const ring = new BpfRingBuffer(name, fd, codec, options, (closed) => this.#rings.delete(closed));
+    if (!ring.closed) this.#rings.add(ring);
     return ring;
   }
 

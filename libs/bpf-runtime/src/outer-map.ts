@@ -3,7 +3,7 @@ import { check } from "./errors.ts";
 import { BpfMap } from "./map.ts";
 import { isFound, KeyBuffer, MapHandle, type MapInfo } from "./map-handle.ts";
 import { native } from "./native.ts";
-import { MAP_TYPES, type ValueMapSpec } from "./spec.ts";
+import { MAP_TYPES, type ValueMapSpec } from "./object-spec.ts";
 
 const FD_BYTES = 4;
 

@@ -2,12 +2,12 @@ import { constants } from "node:os";
 import { attachClsact } from "./clsact.ts";
 import { check, closedError, systemError } from "./errors.ts";
 import { probeFeature, unsupportedError } from "./feature.ts";
+import { interfaceInfo } from "./interface.ts";
 import { BpfLink, type Direction, type LinkDetails, type Order } from "./link.ts";
 import { native } from "./native.ts";
 import { decodeSkb, encodeSkb, SKB_BYTES, type SkbInput, type SkbOutput } from "./skb.ts";
+import { TCX_ATTACH_TYPES } from "./tcx.ts";
 
-const TCX_INGRESS = 46;
-const TCX_EGRESS = 47;
 const XDP = 37;
 const BPF_F_BEFORE = 1 << 3;
 const BPF_F_AFTER = 1 << 4;
@@ -101,7 +101,7 @@ export class BpfProgram {
    */
   attachTcx(options: TcOptions): BpfLink {
     const { ifindex, direction, order = "first" } = options;
-    const type = direction === "ingress" ? TCX_INGRESS : TCX_EGRESS;
+    const type = TCX_ATTACH_TYPES[direction];
     const flags = order === "first" ? BPF_F_BEFORE : BPF_F_AFTER;
     const id = native().linkCreate(this.#open("attach tcx"), checkIfindex(ifindex), type, flags);
     if (id === -EINVAL && !probeFeature("tcx").supported)
@@ -131,6 +131,7 @@ export class BpfProgram {
     if (id >= 0) return this.#link(id, { kind: "xdp-native", ifindex });
     const noNative = id === -EOPNOTSUPP || id === -EINVAL;
     if (mode !== "native" && noNative) id = native().linkCreate(fd, checkIfindex(ifindex), XDP, XDP_GENERIC);
+    if (id === -EINVAL) interfaceInfo(ifindex); // how the kernel says that there is none
     if (id === -EEXIST || id === -EBUSY) throw systemError(-EBUSY, "attach xdp", object);
     check(id, "attach xdp", object);
     return this.#link(id, { kind: "xdp-generic", ifindex });

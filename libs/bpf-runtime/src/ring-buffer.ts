@@ -1,6 +1,7 @@
 import { type Codec, viewOf } from "./codec.ts";
 import { check, closedError } from "./errors.ts";
 import { native } from "./native.ts";
+import { Poller } from "./poller.ts";
 
 /** How a ring buffer is read. */
 export interface RingBufferOptions {
@@ -59,18 +60,23 @@ export class BpfRingBuffer<T> {
   readonly name: string;
   readonly #codec: Codec<T>;
   readonly #ring: number;
-  readonly #poller: number;
+  readonly #poller: Poller;
   readonly #buffer: Uint8Array;
   readonly #malformed = new Uint32Array(1);
   readonly #signal: AbortSignal | undefined;
-  readonly #onClose: () => void;
+  readonly #onClose: (ring: BpfRingBuffer<T>) => void;
   readonly #stats = { records: 0, bytes: 0, batches: 0, wakeups: 0, malformed: 0 };
-  #wake: (() => void) | undefined;
   #iterating = false;
   #closed = false;
 
   /** Not for users: ring buffers come from an object. */
-  constructor(name: string, mapFd: number, codec: Codec<T>, options: RingBufferOptions, onClose: () => void) {
+  constructor(
+    name: string,
+    mapFd: number,
+    codec: Codec<T>,
+    options: RingBufferOptions,
+    onClose: (ring: BpfRingBuffer<T>) => void,
+  ) {
     const batchBytes = options.batchBytes ?? DEFAULT_BATCH_BYTES;
     if (codec.size === 0) throw new TypeError(`ring buffer ${name} has no record type: give its map a value type`);
     if (batchBytes < codec.size) throw new RangeError(`ring buffer ${name}: ${batchBytes} octets hold no record`);
@@ -79,9 +85,12 @@ export class BpfRingBuffer<T> {
     this.#onClose = onClose;
     this.#buffer = new Uint8Array(Math.floor(batchBytes / codec.size) * codec.size);
     this.#ring = check(native().ringOpen(mapFd, codec.size), "open ring buffer", name);
-    const poller = native().pollOpen(native().ringEpollFd(this.#ring), () => this.#readable());
-    if (poller < 0) native().ringClose(this.#ring);
-    this.#poller = check(poller, "poll ring buffer", name);
+    try {
+      this.#poller = new Poller(native().ringEpollFd(this.#ring), name);
+    } catch (error) {
+      native().ringClose(this.#ring);
+      throw error;
+    }
     this.#signal = options.signal;
     if (this.#signal?.aborted) this.close();
     else this.#signal?.addEventListener("abort", this.#abort, { once: true });
@@ -133,10 +142,9 @@ export class BpfRingBuffer<T> {
     if (this.#closed) return;
     this.#closed = true;
     this.#signal?.removeEventListener("abort", this.#abort);
-    native().pollClose(this.#poller);
+    this.#poller.close();
     native().ringClose(this.#ring);
-    this.#wake?.();
-    this.#onClose();
+    this.#onClose(this);
   }
 
   [Symbol.dispose](): void {
@@ -145,16 +153,8 @@ export class BpfRingBuffer<T> {
 
   readonly #abort = (): void => this.close();
 
-  #readable(): void {
-    this.#stats.wakeups++;
-    this.#wake?.();
-  }
-
   async #wait(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    check(native().pollArm(this.#poller), "poll ring buffer", this.name);
-    await promise;
-    this.#wake = undefined;
+    await this.#poller.readable();
+    this.#stats.wakeups++;
   }
 }

@@ -1,7 +1,7 @@
 import { type Codec, viewOf } from "./codec.ts";
 import { check, closedError } from "./errors.ts";
 import { native } from "./native.ts";
-import type { VariableSpec, VariablesOf } from "./spec.ts";
+import type { VariableSpec, VariablesOf } from "./object-spec.ts";
 
 /** Global variables of an object, by name, typed as in C. */
 export class Variables<V extends Readonly<Record<string, VariableSpec>>> {
