@@ -5,6 +5,7 @@ import type { StoreClock } from "./clock.ts";
 import type { Stored } from "./ingest/batcher.ts";
 import { END_OF_TIME_NS, type LossCursor, listLoss } from "./store/loss-query.ts";
 import { LOSS_ROW_COLUMNS, lossRow } from "./store/loss-row.ts";
+import { lossRule } from "./store/loss-view.ts";
 import type { Store } from "./store/store.ts";
 import type { LossRow } from "./verdict.ts";
 
@@ -68,9 +69,8 @@ export class LossFeed {
     const nowNs = this.#clock.readNs();
     const backNs = 4n * longestNs + 10_000_000_000n;
     const rows = await this.#store.query(
-      `SELECT ${LOSS_ROW_COLUMNS} FROM loss(now_ns = {now:UInt64}, from_ns = {from:UInt64}, to_ns = {to:UInt64}, path = '')
-      WHERE verdict = ${LossVerdict.PENDING}`,
-      { now: nowNs, from: nowNs > backNs ? nowNs - backNs : 0n, to: END_OF_TIME_NS },
+      `SELECT ${LOSS_ROW_COLUMNS} FROM (${lossRule()}) WHERE verdict = ${LossVerdict.PENDING}`,
+      { now_ns: nowNs, from_ns: nowNs > backNs ? nowNs - backNs : 0n, to_ns: END_OF_TIME_NS, path: "" },
     );
     for (const found of rows.map(lossRow)) this.#open.add(found, found.deadlineNs);
     this.#schedule();

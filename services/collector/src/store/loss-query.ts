@@ -1,5 +1,6 @@
 import type { LossRow } from "../verdict.ts";
 import { LOSS_ROW_COLUMNS, lossRow } from "./loss-row.ts";
+import { lossRule } from "./loss-view.ts";
 import type { SqlParams, Store } from "./store.ts";
 
 /** Which blocks to answer; an empty text does not filter. */
@@ -107,7 +108,7 @@ async function slice(
   const behind = after ?? { startNs: 0n, path: "", intervalNs: 0n, flow: "" };
   const rows = await store.query(
     `SELECT ${LOSS_ROW_COLUMNS}
-    FROM loss(now_ns = {now_ns:UInt64}, from_ns = {from_ns:UInt64}, to_ns = {to_ns:UInt64}, path = {path:String})
+    FROM (${lossRule()})
     WHERE ({flow:String} = '' OR flow = {flow:String}) AND ({agent:String} = '' OR has(agents, {agent:String}))
       AND (start_ns, path, interval_ns, flow)
         > ({after_start:UInt64}, {after_path:String}, {after_interval:UInt64}, {after_flow:String})

@@ -1,20 +1,19 @@
 /**
  * The loss rule: what a block's counters say, and how far they can be trusted. The only place where it is written.
  *
- * `loss(now_ns=…, from_ns=…, to_ns=…, path=…)` answers one row per path, interval, block and flow for the blocks that
- * start in [from_ns, to_ns) and of which at least one record is stored. An empty `path` means every path. `now_ns`
- * decides what is still PENDING.
+ * As a query with the parameters `now_ns`, `from_ns`, `to_ns` and `path` it answers one row per path, interval, block
+ * and flow for the blocks that start in [from_ns, to_ns) and of which at least one record is stored. An empty `path`
+ * means every path. `now_ns` decides what is still PENDING.
  *
  * Verdicts and reasons are the numbers of waymark.query.v1.LossVerdict and LossReason.
  *
  * @see RFC 9341 sections 3.1 and 5 (block, guard band), RFC 9342 (several sources and sinks are summed)
  */
-export function lossView(): string {
-  return `CREATE OR REPLACE VIEW loss AS
-WITH
+export function lossRule(): string {
+  return `WITH
   (SELECT toInt64(max(interval_ns)) FROM loss_record) AS longest_ns,
   ${BOOTS},
-  ${EXPECTED},
+  ${ANNOUNCED},
   ${AGENTS},
   ${HISTORY},
   ${OTHER_INTERVALS},
@@ -22,22 +21,27 @@ WITH
   ${VERDICTS},
   ${FLOWS}
 SELECT
-  f.path AS path, f.interval_ns AS interval_ns, f.block_number AS block_number, v.start_ns AS start_ns, f.flow AS flow,
-  f.sent_packets AS sent_packets, f.received_packets AS received_packets,
-  f.sent_l3_bytes AS sent_l3_bytes, f.received_l3_bytes AS received_l3_bytes,
-  toInt64(f.sent_packets) - toInt64(f.received_packets) AS difference,
-  arrayConcat(v.reasons,
-    if(v.all_reported AND difference < 0, [7], []),
-    if(v.all_reported AND f.received_fragments > f.sent_fragments, [8], [])) AS faults,
-  multiIf(v.pending, 1, v.all_reported, if(empty(faults), 2, 5), v.conflicting, 5, v.missing_source, 4, 3) AS verdict,
-  if(verdict IN (2, 5),
-    arraySort(if(v.overflowed AND f.flow = 'other', arrayPushBack(faults, 10), faults)), []) AS reasons,
-  verdict IN (2, 5) AND v.all_reported AND NOT has(faults, 6) AS numbered,
+  path, interval_ns, block_number, start_ns, deadline_ns, flow, agents, revision,
+  sent_packets, received_packets, sent_l3_bytes, received_l3_bytes,
+  multiIf(pending, 1, all_reported, if(empty(faults), 2, 5), conflicting, 5, missing_source, 4, 3) AS verdict,
+  if(pending OR NOT (all_reported OR conflicting), [],
+    arraySort(if(overflowed AND flow = 'other', arrayPushBack(faults, 10), faults))) AS reasons,
+  NOT pending AND all_reported AND NOT has(faults, 6) AS numbered,
   if(numbered, difference, 0) AS lost_packets,
-  if(numbered AND f.sent_packets > 0, difference / f.sent_packets, 0) AS loss_ratio,
-  v.revision AS revision, v.agents AS agents, v.deadline_ns AS deadline_ns
-FROM flow AS f INNER JOIN verdict AS v USING (path, interval_ns, block_number)`;
+  if(numbered AND sent_packets > 0, difference / sent_packets, 0) AS loss_ratio
+FROM flow`;
 }
+
+/**
+ * The rule as a view with parameters, for whoever works in SQL: `SELECT * FROM loss(now_ns = …, from_ns = …,
+ * to_ns = …, path = '')`. The collector queries the rule itself, because the engine plans a view twice.
+ */
+export function lossView(): string {
+  return `CREATE OR REPLACE VIEW loss AS ${lossRule()}`;
+}
+
+// Many small stages on purpose: an alias that is used twice within one SELECT is analysed twice, and such doublings
+// multiply. With fewer stages, planning alone took half a second.
 
 const ENDLESS = "18446744073709551615";
 
@@ -66,7 +70,7 @@ const BOOTS = `boot AS (
   )`;
 
 // A record or a JOINED announces its boot for its block and the three after it; a LEFT ends that.
-const EXPECTED = `announced AS (
+const ANNOUNCED = `announced AS (
     SELECT path, interval_ns, block_number + ahead AS block_number, agent, service, role, interface, boot_id,
       announced_ns, ahead = 0 AS counted,
       kernel, clock_known, clock_error_ns, clock_offset_ns, guard_ns, covered, rules, overflowed, stepped, packets,
@@ -80,7 +84,7 @@ const EXPECTED = `announced AS (
       0 AS whole_ns, [] AS reports
     FROM presence ARRAY JOIN [0, 1, 2, 3] AS ahead
     WHERE joined AND ({path:String} = '' OR path = {path:String})
-      AND at_ns >= toInt64({from_ns:UInt64}) - 4 * longest_ns AND at_ns < toInt64({to_ns:UInt64}) + longest_ns
+      AND at_ns >= toInt64({from_ns:UInt64}) - 4 * longest_ns AND at_ns < {to_ns:UInt64} + toUInt64(longest_ns)
   ),
   departure AS (
     SELECT path, agent, service, role, interface, boot_id, min(at_ns) AS left_ns, min(stored_ns) AS left_stored_ns
@@ -90,51 +94,55 @@ const EXPECTED = `announced AS (
   )`;
 
 // One agent in one block, its boots together. It is expected from announced_ns until gone_ns (times of storing).
-const AGENTS = `agent_block AS (
+const AGENTS = `agent_boot AS (
+    SELECT path, interval_ns, block_number, agent, service, role, interface, boot_id,
+      min(a.announced_ns) AS announced_ns,
+      if(any(d.left_ns) > 0 AND any(d.left_ns) <= interval_ns * block_number, any(d.left_stored_ns), ${ENDLESS})
+        AS gone_ns,
+      max(a.counted) AS counted, anyIf(a.kernel, a.counted) AS kernel,
+      anyIf(a.clock_known, a.counted) AS clock_known, anyIf(a.clock_error_ns, a.counted) AS clock_error_ns,
+      anyIf(a.clock_offset_ns, a.counted) AS clock_offset_ns, anyIf(a.guard_ns, a.counted) AS guard_ns,
+      anyIf(a.covered, a.counted) AS covered, anyIf(a.rules, a.counted) AS rules,
+      anyIf(a.overflowed, a.counted) AS overflowed, anyIf(a.stepped, a.counted) AS stepped,
+      anyIf(a.packets, a.counted) AS packets, anyIf(a.out_of_guard, a.counted) AS out_of_guard,
+      anyIf(a.repeated, a.counted) AS repeated, anyIf(a.whole, a.counted) AS whole,
+      anyIf(a.whole_ns, a.counted) AS whole_ns, anyIf(a.reports, a.counted) AS reports
+    FROM announced AS a
+    LEFT JOIN departure AS d USING (path, agent, service, role, interface, boot_id)
+    WHERE interval_ns * block_number >= {from_ns:UInt64} AND interval_ns * block_number < {to_ns:UInt64}
+    GROUP BY path, interval_ns, block_number, agent, service, role, interface, boot_id
+  ),
+  agent_counted AS (
     SELECT path, interval_ns, block_number, agent, service, role, interface,
-      interval_ns * block_number AS block_start_ns, block_start_ns + interval_ns AS block_end_ns,
-      min(boot_announced_ns) AS announced_ns, max(boot_gone_ns) AS gone_ns,
-      countIf(boot_counted) > 0 AS counted,
-      counted AND minIf(boot_whole, boot_counted) AS reported,
-      if(reported, maxIf(boot_whole_ns, boot_counted), ${ENDLESS}) AS reported_ns,
-      groupArrayIf((boot_kernel, boot_clock_known, boot_clock_error_ns, boot_clock_offset_ns, boot_guard_ns),
-        boot_counted) AS clocks,
-      maxIf(boot_packets > 0, boot_counted) AS saw_packets,
-      maxIf(boot_out_of_guard > 0, boot_counted) AS out_of_guard,
-      maxIf(boot_stepped, boot_counted) AS stepped,
-      maxIf(boot_repeated, boot_counted) AS repeated,
-      maxIf(boot_overflowed, boot_counted) AS overflowed,
-      groupUniqArrayArrayIf(boot_rules, boot_counted) AS rules,
-      groupUniqArrayArrayIf(boot_reports, boot_counted) AS reports,
-      arraySort(groupArrayArrayIf(boot_covered, boot_counted)) AS covered,
-      groupArrayIf((arrayMin(boot_covered.1), arrayMax(boot_covered.2)), boot_counted) AS spans,
-      arrayEnumerate(spans) AS nth,
-      arrayExists((x, i) -> arrayExists((y, j) -> j > i AND x.1 < y.2 AND y.1 < x.2, spans, nth), spans, nth)
-        AS overlapping,
-      arrayCount(x -> x.1 <= block_start_ns AND x.2 >= block_end_ns, spans) > 1 AS doubled,
-      if(role = 'sink', toInt64(maxIf(boot_guard_ns, boot_counted)), 0) AS band_ns,
+      min(b.announced_ns) AS announced_ns, max(b.gone_ns) AS gone_ns,
+      max(b.counted) AS counted, minIf(b.whole, b.counted) AS whole, maxIf(b.whole_ns, b.counted) AS whole_ns,
+      groupArrayIf((b.kernel, b.clock_known, b.clock_error_ns, b.clock_offset_ns, b.guard_ns), b.counted) AS clocks,
+      maxIf(b.packets > 0, b.counted) AS saw_packets, maxIf(b.out_of_guard > 0, b.counted) AS off_guard,
+      maxIf(b.stepped, b.counted) AS stepped, maxIf(b.repeated, b.counted) AS repeated,
+      maxIf(b.overflowed, b.counted) AS overflowed,
+      groupUniqArrayArrayIf(b.rules, b.counted) AS rules, groupUniqArrayArrayIf(b.reports, b.counted) AS reports,
+      groupArrayArrayIf(b.covered, b.counted) AS covered, maxIf(b.guard_ns, b.counted) AS guard_ns,
+      groupArrayIf((arrayMin(b.covered.1), arrayMax(b.covered.2)), b.counted) AS spans
+    FROM agent_boot AS b
+    GROUP BY path, interval_ns, block_number, agent, service, role, interface
+  ),
+  agent_edges AS (
+    SELECT *, arrayEnumerate(spans) AS nth,
+      interval_ns * block_number AS start_ns, interval_ns * block_number + interval_ns AS end_ns,
+      toInt64(if(role = 'sink', guard_ns, 0)) AS band_ns
+    FROM agent_counted
+  ),
+  agent_block AS (
+    SELECT path, interval_ns, block_number, start_ns, end_ns, agent, service, role, interface, announced_ns, gone_ns,
+      counted, if(counted AND whole, whole_ns, ${ENDLESS}) AS reported_ns, clocks, saw_packets, off_guard, repeated,
+      overflowed, rules, reports,
+      stepped OR arrayExists((x, i) -> arrayExists((y, j) -> j > i AND x.1 < y.2 AND y.1 < x.2, spans, nth), spans, nth)
+        AS clock_stepped,
+      arrayCount(x -> x.1 <= start_ns AND x.2 >= end_ns, spans) > 1 AS doubled,
       NOT counted OR arrayFold(
         (reach, c) -> if(toInt64(c.1) <= reach, greatest(reach, toInt64(c.2)), reach),
-        covered, toInt64(block_start_ns) - band_ns) >= toInt64(block_end_ns) + band_ns AS complete
-    FROM (
-      SELECT path, interval_ns, block_number, agent, service, role, interface, boot_id,
-        min(a.announced_ns) AS boot_announced_ns,
-        if(any(d.left_ns) > 0 AND any(d.left_ns) <= interval_ns * block_number, any(d.left_stored_ns), ${ENDLESS})
-          AS boot_gone_ns,
-        max(counted) AS boot_counted, anyIf(kernel, counted) AS boot_kernel,
-        anyIf(clock_known, counted) AS boot_clock_known, anyIf(clock_error_ns, counted) AS boot_clock_error_ns,
-        anyIf(clock_offset_ns, counted) AS boot_clock_offset_ns, anyIf(guard_ns, counted) AS boot_guard_ns,
-        anyIf(covered, counted) AS boot_covered, anyIf(rules, counted) AS boot_rules,
-        anyIf(overflowed, counted) AS boot_overflowed, anyIf(stepped, counted) AS boot_stepped,
-        anyIf(packets, counted) AS boot_packets, anyIf(out_of_guard, counted) AS boot_out_of_guard,
-        anyIf(repeated, counted) AS boot_repeated, anyIf(whole, counted) AS boot_whole,
-        anyIf(whole_ns, counted) AS boot_whole_ns, anyIf(reports, counted) AS boot_reports
-      FROM announced AS a
-      LEFT JOIN departure AS d USING (path, agent, service, role, interface, boot_id)
-      WHERE interval_ns * block_number >= {from_ns:UInt64} AND interval_ns * block_number < {to_ns:UInt64}
-      GROUP BY path, interval_ns, block_number, agent, service, role, interface, boot_id
-    )
-    GROUP BY path, interval_ns, block_number, agent, service, role, interface
+        arraySort(covered), toInt64(start_ns) - band_ns) >= toInt64(end_ns) + band_ns AS watched_whole
+    FROM agent_edges
   )`;
 
 // Since when each agent reports, and when the sink side last counted a packet before the range. Both are read from
@@ -169,20 +177,21 @@ const OTHER_INTERVALS = `watched AS (
       greatest(covered_from_ns, start_ns), least(covered_to_ns, start_ns + interval_ns))), []) AS intervals
     FROM loss_record
     WHERE path != '' AND ({path:String} = '' OR path = {path:String})
-      AND start_ns >= toInt64({from_ns:UInt64}) - longest_ns AND start_ns < toInt64({to_ns:UInt64}) + longest_ns
+      AND start_ns >= toInt64({from_ns:UInt64}) - longest_ns AND start_ns < {to_ns:UInt64} + toUInt64(longest_ns)
     GROUP BY path
   )`;
 
 // One block of one path: what all its agents say. "members" is who is expected and who has reported, when.
 const BLOCKS = `block AS (
     SELECT a.path AS path, a.interval_ns AS interval_ns, a.block_number AS block_number,
-      any(block_start_ns) AS start_ns, any(block_end_ns) AS end_ns,
-      end_ns + intDiv(interval_ns, 2) + greatest(2 * interval_ns, 10000000000) AS deadline_ns,
+      any(a.start_ns) AS start_ns, any(a.end_ns) AS end_ns,
+      any(a.end_ns) + intDiv(interval_ns, 2) + greatest(2 * interval_ns, 10000000000) AS deadline_ns,
       groupArray((role, announced_ns, gone_ns, reported_ns)) AS members,
       arrayFlatten(groupArrayIf(clocks, role = 'source')) AS sources,
       arrayFlatten(groupArrayIf(clocks, role = 'sink')) AS sinks,
-      min(complete) AS covered, max(stepped OR overlapping) AS clock_stepped, max(doubled OR repeated) AS duplicate,
-      max(out_of_guard) AS off_guard, max(role = 'sink' AND saw_packets) AS sink_counted,
+      min(watched_whole) AS watched_whole, max(clock_stepped) AS clock_stepped,
+      max(doubled OR repeated) AS duplicate, max(off_guard) AS off_guard,
+      max(role = 'sink' AND saw_packets) AS sink_counted,
       length(groupUniqArrayArray(rules)) > 1 AS rules_differ,
       maxIf(f.first_ns, counted) AS newest_ns,
       groupUniqArrayArray(reports) AS all_reports,
@@ -195,34 +204,40 @@ const BLOCKS = `block AS (
   )`;
 
 // The verdict on a block, but for what depends on one flow's numbers.
-const VERDICTS = `verdict AS (
-    SELECT path, interval_ns, block_number, start_ns, deadline_ns, agents, full_agents, notEmpty(full_agents) AS overflowed,
+const VERDICTS = `block_facts AS (
+    SELECT b.path AS path, b.interval_ns AS interval_ns, b.block_number AS block_number, b.start_ns AS start_ns,
+      deadline_ns, agents, full_agents, all_reports, watched_whole, off_guard, clock_stepped, rules_differ, duplicate,
+      newest_ns,
       arrayExists(m -> m.1 = 'source' AND m.4 != ${ENDLESS}, members) AS source_reported,
       arrayExists(m -> m.1 = 'sink' AND m.4 != ${ENDLESS}, members) AS sink_reported,
       arrayExists(m -> m.1 = 'source' AND m.3 = ${ENDLESS} AND m.4 = ${ENDLESS}, members) AS source_awaited,
       arrayExists(m -> m.1 = 'sink' AND m.3 = ${ENDLESS} AND m.4 = ${ENDLESS}, members) AS sink_awaited,
-      source_reported AND sink_reported AND NOT source_awaited AND NOT sink_awaited AS all_reported,
-      NOT source_reported OR (sink_reported AND source_awaited) AS missing_source,
       arrayMin(arrayPushBack(arrayFilter(t ->
         arrayAll(m -> m.2 > t OR m.3 <= t OR m.4 <= t, members)
         AND arrayExists(m -> m.1 = 'source' AND m.4 <= t, members)
         AND arrayExists(m -> m.1 = 'sink' AND m.4 <= t, members),
         arrayConcat(members.3, members.4)), deadline_ns)) AS decided_ns,
-      {now_ns:UInt64} < decided_ns AS pending,
-      if(pending, 0, 1 + arrayCount(r -> r.3 > decided_ns, all_reports)) AS revision,
-      arrayExists(w -> w.1 != interval_ns AND w.2 < w.3 AND w.2 < end_ns AND w.3 > start_ns, w.intervals)
+      arrayExists(i -> i.1 != interval_ns AND i.2 < i.3 AND i.2 < end_ns AND i.3 > start_ns, w.intervals)
         AS conflicting,
-      greatest(counted_before_ns,
+      greatest(c.counted_before_ns,
         max(if(sink_counted, start_ns, 0)) OVER (PARTITION BY path ORDER BY start_ns)) AS counted_ns,
-      arrayExists(s -> arrayExists(k -> (s.1 != k.1 OR s.1 = '') AND (NOT s.2 OR NOT k.2 OR s.3 + k.3 > least(s.5, k.5)
-        OR s.4 > least(s.5, k.5) OR k.4 > least(s.5, k.5)), sinks), sources) AS clocks_differ,
-      multiIf(all_reported, arrayConcat(
-        if(covered, [], [1]), if(off_guard, [2], []), if(clocks_differ, [3], []), if(clock_stepped, [4], []),
-        if(rules_differ OR conflicting, [5], []), if(counted_ns < newest_ns, [6], []), if(duplicate, [9], [])),
-        conflicting, [5], []) AS reasons
+      arrayExists(s -> arrayExists(k -> (s.1 != k.1 OR s.1 = '') AND (NOT s.2 OR NOT k.2
+        OR greatest(s.3 + k.3, s.4, k.4) > least(s.5, k.5)), sinks), sources) AS clocks_differ
     FROM block AS b
     LEFT JOIN counted_before AS c USING (path)
     LEFT JOIN watched AS w USING (path)
+  ),
+  verdict AS (
+    SELECT path, interval_ns, block_number, start_ns, deadline_ns, agents, full_agents, conflicting,
+      source_reported AND sink_reported AS both_sides,
+      source_reported AND sink_reported AND NOT source_awaited AND NOT sink_awaited AS all_reported,
+      NOT source_reported OR (sink_reported AND source_awaited) AS missing_source,
+      {now_ns:UInt64} < decided_ns AS pending,
+      if({now_ns:UInt64} < decided_ns, 0, 1 + arrayCount(r -> r.3 > decided_ns, all_reports)) AS revision,
+      arrayFilter(r -> r > 0, [if(watched_whole, 0, 1), if(off_guard, 2, 0), if(clocks_differ, 3, 0),
+        if(clock_stepped, 4, 0), if(rules_differ OR conflicting, 5, 0), if(counted_ns < newest_ns, 6, 0),
+        if(duplicate, 9, 0)]) AS found
+    FROM block_facts
   )`;
 
 // One flow of one block, both sides. Where a table was full, a flow that one side or one of the full tables lacks may
@@ -240,14 +255,24 @@ const FLOWS = `entry AS (
       AND start_ns >= {from_ns:UInt64} AND start_ns < {to_ns:UInt64}
     GROUP BY path, interval_ns, block_number, name
   ),
-  flow AS (
+  flow_sums AS (
     SELECT e.path AS path, e.interval_ns AS interval_ns, e.block_number AS block_number,
-      if(o.source_reported AND o.sink_reported AND notEmpty(o.full_agents) AND (
+      if(v.both_sides AND notEmpty(v.full_agents) AND (
         NOT has(e.carriers.3, 'source') OR NOT has(e.carriers.3, 'sink')
-        OR arrayExists(a -> NOT has(e.carriers, a), o.full_agents)), 'other', e.name) AS flow,
+        OR arrayExists(a -> NOT has(e.carriers, a), v.full_agents)), 'other', e.name) AS flow,
       sum(e.sent_packets) AS sent_packets, sum(e.received_packets) AS received_packets,
       sum(e.sent_l3_bytes) AS sent_l3_bytes, sum(e.received_l3_bytes) AS received_l3_bytes,
-      sum(e.sent_fragments) AS sent_fragments, sum(e.received_fragments) AS received_fragments
-    FROM entry AS e INNER JOIN verdict AS o USING (path, interval_ns, block_number)
+      sum(e.sent_fragments) AS sent_fragments, sum(e.received_fragments) AS received_fragments,
+      any(v.start_ns) AS start_ns, any(v.deadline_ns) AS deadline_ns, any(v.agents) AS agents,
+      any(v.revision) AS revision, any(v.pending) AS pending, any(v.all_reported) AS all_reported,
+      any(v.conflicting) AS conflicting, any(v.missing_source) AS missing_source, any(v.found) AS found,
+      notEmpty(any(v.full_agents)) AS overflowed
+    FROM entry AS e INNER JOIN verdict AS v USING (path, interval_ns, block_number)
     GROUP BY path, interval_ns, block_number, flow
+  ),
+  flow AS (
+    SELECT *, toInt64(sent_packets) - toInt64(received_packets) AS difference,
+      if(all_reported, arrayFilter(r -> r > 0, arrayConcat(found, [if(received_packets > sent_packets, 7, 0),
+        if(received_fragments > sent_fragments, 8, 0)])), if(conflicting, [5], [])) AS faults
+    FROM flow_sums
   )`;
