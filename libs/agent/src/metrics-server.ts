@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { HostPort } from "./command/result.ts";
 import { AgentError, errorLine, exitCodeOf } from "./errors.ts";
 import type { Health } from "./health.ts";
@@ -25,6 +25,8 @@ export interface MetricsServer {
  */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const { listen } = options;
+  // The HTTP server and prom-client cost some megabytes: only those who ask for metrics pay.
+  const { createServer } = await import("node:http");
   const render = await loadRenderer(options.collect);
   const server = createServer({ requestTimeout: 5_000 }, (request, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") return answer(response, 405, "text/plain", "GET only\n");
@@ -68,7 +70,6 @@ function answer(response: ServerResponse, status: number, type: string, text: st
   response.writeHead(status, { "content-type": type }).end(text);
 }
 
-/** prom-client costs some megabytes: only those who ask for metrics pay. */
 async function loadRenderer(collect: () => readonly Metric[]) {
   const { collectDefaultMetrics, Counter, Gauge, Registry } = await import("prom-client");
   const own = new Registry();

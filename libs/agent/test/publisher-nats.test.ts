@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { jest } from "@jest/globals";
 import { type NatsServer, startNatsServer } from "../../testkit/src/nats-server.ts";
 import type { Endpoint } from "../src/index.ts";
@@ -118,6 +121,26 @@ test("reports wait while the stream is full", async () => {
   await broker.manager.streams.purge("WAYMARK_LOSS");
   await until("the rest", () => only(publisher).pending === 0);
   expect(sequencesOf([...kept, ...more, ...(await broker.reports())])).toEqual(sequencesTo(12));
+});
+
+test("what a full stream does not take is in the spool, and the next process delivers it", async () => {
+  await using broker = await openBroker(server.url);
+  await addLossStream(broker.manager, { max_msgs: 5 });
+  const spoolDir = mkdtempSync(join(tmpdir(), "waymark-spool-"));
+  const first = openPublisher({ targets: [server.url], spoolDir });
+  publishBlocks(first, 12);
+  await until("the stream is full", () => only(first).acknowledged === 5 && only(first).spooled === 12);
+  await first.close();
+  const kept = await broker.reports();
+  await broker.manager.streams.purge("WAYMARK_LOSS");
+  await broker.manager.streams.update("WAYMARK_LOSS", { max_msgs: 100 });
+  const second = openPublisher({ targets: [server.url], spoolDir, bootId: "boot-2" });
+  publishBlocks(second, 1);
+  await until("all are stored", () => only(second).recovered === 7 && only(second).pending === 0);
+  const ids = [...kept, ...(await broker.reports())].map(({ messageId }) => messageId);
+  const expected = [...sequencesTo(12).map((sequence) => `host-a/boot-1/loss/${sequence}`), "host-a/boot-2/loss/1"];
+  expect(ids.sort()).toEqual(expected.sort());
+  rmSync(spoolDir, { recursive: true });
 });
 
 test("a report that the stream will never take is refused, the others go on", async () => {

@@ -32,7 +32,8 @@ export interface DeliveryOptions {
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #backoff = new Backoff();
-  readonly #inFlight = new Set<OutboxEntry>();
+  /** Each with the connection that it went out on last. */
+  readonly #inFlight = new Map<OutboxEntry, ReportSession>();
   readonly #pause = new Pause();
   /** Refusals that the log has named. */
   readonly #reasons = new Set<string>();
@@ -123,7 +124,7 @@ export class Delivery {
       while (!this.#stopped && ended === undefined) await this.#step(session);
     } finally {
       this.#connected = false;
-      const unanswered = [...this.#inFlight];
+      const unanswered = [...this.#inFlight.keys()];
       this.#inFlight.clear();
       this.#inFlightBytes = 0;
       this.#options.outbox.giveBack(unanswered);
@@ -148,17 +149,18 @@ export class Delivery {
   }
 
   #send(session: ReportSession, entry: OutboxEntry): void {
-    this.#inFlight.add(entry);
+    this.#inFlight.set(entry, session);
     this.#inFlightBytes += entry.report.bytes.length;
     session.send(entry.report).then(
-      (outcome) => this.#landed(entry) && this.#onOutcome(entry, outcome),
-      (error: unknown) => this.#landed(entry) && this.#onFailure(entry, error),
+      (outcome) => this.#landed(entry, session) && this.#onOutcome(entry, outcome),
+      (error: unknown) => this.#landed(entry, session) && this.#onFailure(entry, error),
     );
   }
 
   /** Whether the answer still matters: after a lost connection the report is on its way again. */
-  #landed(entry: OutboxEntry): boolean {
-    if (!this.#inFlight.delete(entry)) return false;
+  #landed(entry: OutboxEntry, session: ReportSession): boolean {
+    if (this.#inFlight.get(entry) !== session) return false;
+    this.#inFlight.delete(entry);
     this.#inFlightBytes -= entry.report.bytes.length;
     return true;
   }
