@@ -130,17 +130,16 @@ export class TypeWriter {
   }
 
   #struct(type: BtfType, hint: string): Expression {
+    const label = type.name === "(anon)" ? hint : type.name;
     const known = this.#structs.get(type.id);
-    if (known === undefined && this.#fields(type, 0, hint).length === 0) return this.#bytes(this.#btf.sizeOf(type.id));
-    const name = known ?? pascal(type.name === "(anon)" ? hint : type.name);
+    const name = known ?? pascal(label);
     const codec = camel(name);
-    if (known === undefined) {
-      this.#structs.set(type.id, name);
-      const label = type.name === "(anon)" ? hint : type.name;
-      const fields = this.#fields(type, 0, label);
-      this.#blocks.push(structSource(name, codec, label, type.size ?? 0, fields));
-      this.imports.add("type Codec");
-    }
+    if (known !== undefined) return { codec, type: name };
+    const fields = this.#fields(type, 0, label);
+    if (fields.length === 0) return this.#bytes(this.#btf.sizeOf(type.id));
+    this.#structs.set(type.id, name);
+    this.#blocks.push(structSource(name, codec, label, type.size ?? 0, fields));
+    this.imports.add("type Codec");
     return { codec, type: name };
   }
 

@@ -165,15 +165,15 @@ export const altmarkConfig: Codec<AltmarkConfig> = {
 
 const u64Array4 = array(u64, 4);
 
-/** `struct rules_transport`, 8 octets */
-export interface RulesTransport {
+/** `struct altmark_rule_transport`, 8 octets */
+export interface AltmarkRuleTransport {
   readonly source_port: number;
   readonly destination_port: number;
   readonly protocol: number;
   readonly has_ports: number;
 }
 
-export const rulesTransport: Codec<RulesTransport> = {
+export const altmarkRuleTransport: Codec<AltmarkRuleTransport> = {
   size: 8,
   decode: (view, at) => ({
     source_port: view.getUint16(at),
@@ -182,10 +182,10 @@ export const rulesTransport: Codec<RulesTransport> = {
     has_ports: view.getUint8(at + 5),
   }),
   encode: (view, at, value) => {
-    be16.encode(view, at, value.source_port, "rules_transport.source_port");
-    be16.encode(view, at + 2, value.destination_port, "rules_transport.destination_port");
-    u8.encode(view, at + 4, value.protocol, "rules_transport.protocol");
-    u8.encode(view, at + 5, value.has_ports, "rules_transport.has_ports");
+    be16.encode(view, at, value.source_port, "altmark_rule_transport.source_port");
+    be16.encode(view, at + 2, value.destination_port, "altmark_rule_transport.destination_port");
+    u8.encode(view, at + 4, value.protocol, "altmark_rule_transport.protocol");
+    u8.encode(view, at + 5, value.has_ports, "altmark_rule_transport.has_ports");
   },
 };
 
@@ -195,8 +195,8 @@ export interface AltmarkRule {
   readonly addresses4_mask: bigint;
   readonly addresses6: readonly bigint[];
   readonly addresses6_mask: readonly bigint[];
-  readonly transport: RulesTransport;
-  readonly transport_mask: RulesTransport;
+  readonly transport: AltmarkRuleTransport;
+  readonly transport_mask: AltmarkRuleTransport;
   readonly ipv4: number;
   readonly ipv6: number;
 }
@@ -208,8 +208,8 @@ export const altmarkRule: Codec<AltmarkRule> = {
     addresses4_mask: view.getBigUint64(at + 8, true),
     addresses6: u64Array4.decode(view, at + 16),
     addresses6_mask: u64Array4.decode(view, at + 48),
-    transport: rulesTransport.decode(view, at + 80),
-    transport_mask: rulesTransport.decode(view, at + 88),
+    transport: altmarkRuleTransport.decode(view, at + 80),
+    transport_mask: altmarkRuleTransport.decode(view, at + 88),
     ipv4: view.getUint8(at + 96),
     ipv6: view.getUint8(at + 97),
   }),
@@ -218,8 +218,8 @@ export const altmarkRule: Codec<AltmarkRule> = {
     u64.encode(view, at + 8, value.addresses4_mask, "altmark_rule.addresses4_mask");
     u64Array4.encode(view, at + 16, value.addresses6, "altmark_rule.addresses6");
     u64Array4.encode(view, at + 48, value.addresses6_mask, "altmark_rule.addresses6_mask");
-    rulesTransport.encode(view, at + 80, value.transport, "altmark_rule.transport");
-    rulesTransport.encode(view, at + 88, value.transport_mask, "altmark_rule.transport_mask");
+    altmarkRuleTransport.encode(view, at + 80, value.transport, "altmark_rule.transport");
+    altmarkRuleTransport.encode(view, at + 88, value.transport_mask, "altmark_rule.transport_mask");
     u8.encode(view, at + 96, value.ipv4, "altmark_rule.ipv4");
     u8.encode(view, at + 97, value.ipv6, "altmark_rule.ipv6");
   },
