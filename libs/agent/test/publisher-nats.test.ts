@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
-import { type NatsServer, startNatsServer } from "../../testkit/src/nats-server.ts";
+import { type NatsServer, startNatsServer } from "@waymark/testkit";
 import type { Endpoint } from "../src/index.ts";
 import {
   addLossStream,

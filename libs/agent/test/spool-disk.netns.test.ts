@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describePrivileged } from "../../testkit/src/privilege.ts";
+import { describePrivileged } from "@waymark/testkit";
 import { type CollectorStub, startCollectorStub } from "./collector-stub.ts";
 import { closePublishers, expectBalanced, only, openPublisher, publishBlocks, until } from "./publisher-harness.ts";
 
