@@ -19,8 +19,10 @@ export interface LossChange {
 /** Gets the changes of one evaluation, oldest block first. Must not block and not throw. */
 export type LossListener = (changes: readonly LossChange[]) => void;
 
-/** Least time between two evaluations. */
+/** Least time between two evaluations; three times as long as the last one took if that is more. */
 const MIN_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 2_000;
+const PAUSE_FACTOR = 3;
 const RETRY_MS = 2_000;
 const MAX_TIMER_MS = 60_000;
 /** What is told again only if it is different: flows of blocks. */
@@ -115,8 +117,9 @@ export class LossFeed {
   }
 
   #run(): void {
+    const began = performance.now();
     this.#evaluating = this.#evaluate()
-      .then(() => MIN_PAUSE_MS)
+      .then(() => Math.min(Math.max(PAUSE_FACTOR * (performance.now() - began), MIN_PAUSE_MS), MAX_PAUSE_MS))
       .catch((error: unknown) => this.#failed(error))
       .then((pauseMs) => {
         this.#evaluating = undefined;
