@@ -73,15 +73,16 @@ static __always_inline __u64 altmark_open_block(__u32 *reason)
 	return now;
 }
 
-/* Addresses that are not forwarded: multicast, broadcast and reserved, link-local, unspecified (host order). */
+/* Addresses that are not forwarded: multicast, broadcast and reserved, link-local, unspecified. IPv4 in host order, IPv6
+ * in memory order. */
 static __always_inline int altmark_local_ipv4(__u32 address)
 {
 	return address >= 0xe0000000 || (address >> 16) == 0xa9fe || !address;
 }
 
-static __always_inline int altmark_local_ipv6(__u64 high, __u64 low)
+static __always_inline int altmark_local_ipv6(__u64 first, __u64 second)
 {
-	return (high >> 56) == 0xff || (high >> 54) == 0x3fa || !(high | low);
+	return (first & 0xff) == 0xff || (first & 0xc0ff) == 0x80fe || !(first | second);
 }
 
 /* ICMPv6 that concerns the link alone: MLD, neighbour discovery, MLDv2 report. */
@@ -114,12 +115,11 @@ static __always_inline int altmark_local_scope(struct __sk_buff *skb, const stru
 		return packet->protocol == IPPROTO_IGMP || altmark_local_ipv4(bpf_ntohl(ip->daddr)) ||
 		       altmark_local_ipv4(bpf_ntohl(ip->saddr));
 	} else {
-		__be64 *word = l3 + 8;
+		__u64 *word = l3 + 8;
 
 		if ((void *)(word + 4) > end)
 			return 1;
-		return altmark_local_ipv6(bpf_be64_to_cpu(word[0]), bpf_be64_to_cpu(word[1])) ||
-		       altmark_local_ipv6(bpf_be64_to_cpu(word[2]), bpf_be64_to_cpu(word[3])) ||
+		return altmark_local_ipv6(word[0], word[1]) || altmark_local_ipv6(word[2], word[3]) ||
 		       altmark_local_icmpv6(skb, packet);
 	}
 }
@@ -129,11 +129,9 @@ static __noinline int altmark_is_report(struct __sk_buff *skb, const struct wm_p
 {
 	struct altmark_flow_key key __attribute__((aligned(8)));
 	const __u64 *to = (const __u64 *)key.destination;
-	__be16 port;
 	__u32 i;
 
-	if (!packet || !own || altmark_key(skb, packet, &key) ||
-	    bpf_skb_load_bytes(skb, packet->l4_offset + 2, &port, 2))
+	if (!packet || !own || altmark_key(skb, packet, 0, &key))
 		return 0;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < ALTMARK_MAX_REPORTS; i++) {
@@ -142,7 +140,7 @@ static __noinline int altmark_is_report(struct __sk_buff *skb, const struct wm_p
 
 		if (i >= own->count)
 			break;
-		if (end->port == port && address[0] == to[0] && address[1] == to[1])
+		if (end->port == key.destination_port && address[0] == to[0] && address[1] == to[1])
 			return 1;
 	}
 	return 0;
@@ -175,17 +173,18 @@ static __always_inline int altmark_write_ipv4(struct __sk_buff *skb, const struc
 	return 0;
 }
 
-/* Through the helper: a checksum that the card computed over the whole packet (CHECKSUM_COMPLETE) must follow. */
+/* A checksum that the card computed over the whole packet (CHECKSUM_COMPLETE) must follow; the helper changes no other. */
 static __always_inline int altmark_write_ipv6(struct __sk_buff *skb, const struct wm_packet *packet, __u8 traffic_class)
 {
-	__u8 *byte = wm_l3(skb, packet);
-	__u8 head[2];
+	__u16 *word = wm_l3(skb, packet), before, after;
 
-	if ((void *)(byte + 2) > (void *)(long)skb->data_end)
+	if ((void *)(word + 1) > (void *)(long)skb->data_end)
 		return -1;
-	head[0] = (byte[0] & 0xf0) | traffic_class >> 4;
-	head[1] = (byte[1] & 0x0f) | traffic_class << 4;
-	return bpf_skb_store_bytes(skb, packet->l3_offset, head, sizeof(head), BPF_F_RECOMPUTE_CSUM);
+	before = *word;
+	after = bpf_htons((bpf_ntohs(before) & 0xf00f) | traffic_class << 4);
+	*word = after;
+	bpf_csum_update(skb, (__u32)(__u16)~before + after);
+	return 0;
 }
 
 /* Writes TOS or Traffic Class; checksums over it stay valid. */

@@ -171,6 +171,7 @@ export interface AltmarkRuleTransport {
   readonly destination_port: number;
   readonly protocol: number;
   readonly has_ports: number;
+  readonly version: number;
 }
 
 export const altmarkRuleTransport: Codec<AltmarkRuleTransport> = {
@@ -180,16 +181,18 @@ export const altmarkRuleTransport: Codec<AltmarkRuleTransport> = {
     destination_port: view.getUint16(at + 2),
     protocol: view.getUint8(at + 4),
     has_ports: view.getUint8(at + 5),
+    version: view.getUint8(at + 6),
   }),
   encode: (view, at, value) => {
     be16.encode(view, at, value.source_port, "altmark_rule_transport.source_port");
     be16.encode(view, at + 2, value.destination_port, "altmark_rule_transport.destination_port");
     u8.encode(view, at + 4, value.protocol, "altmark_rule_transport.protocol");
     u8.encode(view, at + 5, value.has_ports, "altmark_rule_transport.has_ports");
+    u8.encode(view, at + 6, value.version, "altmark_rule_transport.version");
   },
 };
 
-/** `struct altmark_rule`, 104 octets */
+/** `struct altmark_rule`, 96 octets */
 export interface AltmarkRule {
   readonly addresses4: bigint;
   readonly addresses4_mask: bigint;
@@ -197,12 +200,10 @@ export interface AltmarkRule {
   readonly addresses6_mask: readonly bigint[];
   readonly transport: AltmarkRuleTransport;
   readonly transport_mask: AltmarkRuleTransport;
-  readonly ipv4: number;
-  readonly ipv6: number;
 }
 
 export const altmarkRule: Codec<AltmarkRule> = {
-  size: 104,
+  size: 96,
   decode: (view, at) => ({
     addresses4: view.getBigUint64(at, true),
     addresses4_mask: view.getBigUint64(at + 8, true),
@@ -210,8 +211,6 @@ export const altmarkRule: Codec<AltmarkRule> = {
     addresses6_mask: u64Array4.decode(view, at + 48),
     transport: altmarkRuleTransport.decode(view, at + 80),
     transport_mask: altmarkRuleTransport.decode(view, at + 88),
-    ipv4: view.getUint8(at + 96),
-    ipv6: view.getUint8(at + 97),
   }),
   encode: (view, at, value) => {
     u64.encode(view, at, value.addresses4, "altmark_rule.addresses4");
@@ -220,8 +219,6 @@ export const altmarkRule: Codec<AltmarkRule> = {
     u64Array4.encode(view, at + 48, value.addresses6_mask, "altmark_rule.addresses6_mask");
     altmarkRuleTransport.encode(view, at + 80, value.transport, "altmark_rule.transport");
     altmarkRuleTransport.encode(view, at + 88, value.transport_mask, "altmark_rule.transport_mask");
-    u8.encode(view, at + 96, value.ipv4, "altmark_rule.ipv4");
-    u8.encode(view, at + 97, value.ipv6, "altmark_rule.ipv6");
   },
 };
 

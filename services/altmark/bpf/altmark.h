@@ -76,11 +76,9 @@ struct altmark_rule {
 		__be16 destination_port;
 		__u8 protocol;
 		__u8 has_ports;
-		__u8 _pad[2];
+		__u8 version; /* of IP: 4 or 6 */
+		__u8 _pad;
 	} transport, transport_mask;
-	__u8 ipv4;
-	__u8 ipv6;
-	__u8 _pad[6];
 };
 
 struct altmark_config {

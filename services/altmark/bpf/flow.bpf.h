@@ -43,25 +43,27 @@ struct {
 	__array(values, struct altmark_flow_table);
 } flow_tables SEC(".maps");
 
-/* Fills in the flow's key. Ports stay 0 for every fragment and for protocols without. */
-static __always_inline int altmark_key(struct __sk_buff *skb, const struct wm_packet *packet,
-				       struct altmark_flow_key *key)
+/* Source and destination address in memory order, IPv4 in the first half of the first word pair: `addresses[0]` holds
+ * both. 0 when they were read. */
+static __always_inline int altmark_addresses(struct __sk_buff *skb, const struct wm_packet *packet,
+					     __u64 addresses[4])
 {
-	int failed;
+	void *end = (void *)(long)skb->data_end;
+	struct altmark_words {
+		__u32 word[8];
+	} *from = wm_l3(skb, packet) + (packet->version == 4 ? 12 : 8);
 
-	__builtin_memset(key, 0, sizeof(*key));
 	if (packet->version == 4) {
-		__builtin_memset(key->source + 10, 0xff, 2);
-		__builtin_memset(key->destination + 10, 0xff, 2);
-		failed = bpf_skb_load_bytes(skb, packet->l3_offset + 12, key->source + 12, 4) |
-			 bpf_skb_load_bytes(skb, packet->l3_offset + 16, key->destination + 12, 4);
-	} else {
-		failed = bpf_skb_load_bytes(skb, packet->l3_offset + 8, key->source, 16) |
-			 bpf_skb_load_bytes(skb, packet->l3_offset + 24, key->destination, 16);
+		if ((void *)&from->word[2] > end)
+			return -1;
+		addresses[0] = from->word[0] | (__u64)from->word[1] << 32;
+		return 0;
 	}
-	if (failed)
-		return WM_UNPARSABLE;
-	key->protocol = packet->protocol;
+	if ((void *)(from + 1) > end)
+		return -1;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		addresses[i] = from->word[2 * i] | (__u64)from->word[2 * i + 1] << 32;
 	return 0;
 }
 
@@ -77,44 +79,65 @@ static __always_inline __u32 altmark_ports(struct __sk_buff *skb, const struct w
 {
 	__u32 ports = 0;
 
-	*has_ports = 0;
-	if (!altmark_has_ports(packet) || packet->l4_offset + 4 > packet->l3_offset + packet->l3_bytes)
-		return 0;
-	if (!bpf_skb_load_bytes(skb, packet->l4_offset, &ports, 4))
-		*has_ports = 1;
-	return ports;
+	*has_ports = altmark_has_ports(packet) && !wm_l4_word(skb, packet, &ports);
+	return *has_ports ? ports : 0;
+}
+
+/* Fills in the flow's key. Ports stay 0 for every fragment and for protocols without. */
+static __always_inline int altmark_key(struct __sk_buff *skb, const struct wm_packet *packet, __u32 rule,
+				       struct altmark_flow_key *key)
+{
+	__u64 addresses[4], *source = (__u64 *)key->source, *destination = (__u64 *)key->destination;
+	__u8 has_ports;
+	__u32 ports;
+
+	if (altmark_addresses(skb, packet, addresses))
+		return WM_UNPARSABLE;
+	if (packet->version == 4) {
+		source[0] = destination[0] = 0;
+		source[1] = 0xffff0000 | addresses[0] << 32;
+		destination[1] = 0xffff0000 | (addresses[0] >> 32) << 32;
+	} else {
+		source[0] = addresses[0];
+		source[1] = addresses[1];
+		destination[0] = addresses[2];
+		destination[1] = addresses[3];
+	}
+	ports = altmark_ports(skb, packet, &has_ports);
+	key->source_port = (__u16)ports;
+	key->destination_port = ports >> 16;
+	key->protocol = packet->protocol;
+	key->rule = rule;
+	key->_pad[0] = key->_pad[1] = 0;
+	return 0;
 }
 
 /* The rule that `packet` matches, or -1. */
 static __always_inline int altmark_match(struct __sk_buff *skb, const struct wm_packet *packet)
 {
+	const volatile struct altmark_rule *rule = rules;
 	__u64 addresses[4] = {}, transport;
 	__u8 has_ports;
 	__u32 i;
 
-	transport = altmark_ports(skb, packet, &has_ports) | (__u64)packet->protocol << 32 | (__u64)has_ports << 40;
-	if (packet->version == 4) {
-		if (bpf_skb_load_bytes(skb, packet->l3_offset + 12, addresses, 8))
-			return -1;
-	} else if (bpf_skb_load_bytes(skb, packet->l3_offset + 8, addresses, 32)) {
+	transport = altmark_ports(skb, packet, &has_ports);
+	transport |= (__u64)packet->protocol << 32 | (__u64)has_ports << 40 | (__u64)packet->version << 48;
+	if (altmark_addresses(skb, packet, addresses))
 		return -1;
-	}
 #pragma clang loop unroll(disable)
-	for (i = 0; i < ALTMARK_MAX_RULES; i++) {
-		const volatile struct altmark_rule *rule = &rules[i];
+	for (i = 0; i < ALTMARK_MAX_RULES && i < config.rules; i++, rule++) {
 		__u64 differs;
 
-		if (i >= config.rules)
-			break;
-		differs = (transport ^ *(const volatile __u64 *)&rule->transport) &
-			  *(const volatile __u64 *)&rule->transport_mask;
+		if ((transport ^ *(const volatile __u64 *)&rule->transport) &
+		    *(const volatile __u64 *)&rule->transport_mask)
+			continue;
 		if (packet->version == 4)
-			differs |= ((addresses[0] ^ rule->addresses4) & rule->addresses4_mask) | !rule->ipv4;
+			differs = (addresses[0] ^ rule->addresses4) & rule->addresses4_mask;
 		else
-			differs |= ((addresses[0] ^ rule->addresses6[0]) & rule->addresses6_mask[0]) |
-				   ((addresses[1] ^ rule->addresses6[1]) & rule->addresses6_mask[1]) |
-				   ((addresses[2] ^ rule->addresses6[2]) & rule->addresses6_mask[2]) |
-				   ((addresses[3] ^ rule->addresses6[3]) & rule->addresses6_mask[3]) | !rule->ipv6;
+			differs = ((addresses[0] ^ rule->addresses6[0]) & rule->addresses6_mask[0]) |
+				  ((addresses[1] ^ rule->addresses6[1]) & rule->addresses6_mask[1]) |
+				  ((addresses[2] ^ rule->addresses6[2]) & rule->addresses6_mask[2]) |
+				  ((addresses[3] ^ rule->addresses6[3]) & rule->addresses6_mask[3]);
 		if (!differs)
 			return i;
 	}
@@ -147,19 +170,13 @@ static __always_inline void altmark_add_shared(struct altmark_count *count, cons
 static __always_inline int altmark_count_flow(struct __sk_buff *skb, const struct wm_packet *packet,
 					      const struct wm_wire *wire, __u32 slot, __u32 rule, __u32 out_of_guard)
 {
+	struct altmark_flow_key key __attribute__((aligned(8)));
 	struct altmark_count *count, empty = {};
-	struct altmark_flow_key key;
-	__u8 has_ports;
-	__u32 ports;
 	void *table;
 
 	table = bpf_map_lookup_elem(&flow_tables, &slot);
-	if (!table || altmark_key(skb, packet, &key))
+	if (!table || altmark_key(skb, packet, rule, &key))
 		return 0;
-	ports = altmark_ports(skb, packet, &has_ports);
-	key.source_port = (__u16)ports;
-	key.destination_port = ports >> 16;
-	key.rule = rule;
 	count = bpf_map_lookup_elem(table, &key);
 	if (!count) {
 		/* First wins: another CPU may have added it, then the lookup finds that one. */

@@ -20,6 +20,8 @@ export interface AgentDependencies {
   readonly openPublisher: (meter: Meter, unseenPackets: () => bigint) => Publisher;
   /** Called with every finished block, oldest first. */
   readonly onBlock: (block: Block) => void;
+  /** Called when the programs are off the interface and everything was read. */
+  readonly onDetached: () => void;
   /** Throws when the interface is gone. */
   readonly checkInterface: () => void;
 }
@@ -147,6 +149,7 @@ class Session {
     this.#meter.detach();
     this.#emit(this.#meter.readAll(), untilNs);
     this.#announce("left");
+    this.#deps.onDetached();
     this.#meter.close();
     const publishers = [...this.#earlier, this.#publisher];
     await Promise.all(publishers.map((publisher) => publisher.flush({ deadlineMs: FLUSH_MS })));

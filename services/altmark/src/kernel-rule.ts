@@ -18,15 +18,15 @@ export function kernelRule(rule: FlowRule): AltmarkRule {
       destination_port: rule.destinationPort ?? 0,
       protocol: rule.protocol ?? 0,
       has_ports: hasPorts ? 1 : 0,
+      version: family ?? 0,
     },
     transport_mask: {
       source_port: rule.sourcePort === undefined ? 0 : 0xffff,
       destination_port: rule.destinationPort === undefined ? 0 : 0xffff,
       protocol: rule.protocol === undefined ? 0 : 0xff,
       has_ports: hasPorts ? 0xff : 0,
+      version: family === undefined ? 0 : 0xff,
     },
-    ipv4: family === 6 ? 0 : 1,
-    ipv6: family === 4 ? 0 : 1,
   };
 }
 

@@ -3,6 +3,7 @@ import {
   createLogger,
   createPublisher,
   formatHostPort,
+  type HostPort,
   hostIdentity,
   type Logger,
   type LogLevel,
@@ -17,6 +18,7 @@ import { type Measurement, type MeasurementOptions, measurementOf } from "./conf
 import { lockInstance } from "./instance-lock.ts";
 import { Meter } from "./meter.ts";
 import { addToTotals, jsonLine, textLine } from "./report.ts";
+import { Telemetry } from "./telemetry.ts";
 import { VERSION } from "./version.ts";
 import { systemClock, type WallClock } from "./wall-clock.ts";
 
@@ -33,6 +35,7 @@ export interface MeasureOptions extends MeasurementOptions {
   readonly trustClock: boolean;
   readonly order: "first" | "last";
   readonly debug: boolean;
+  readonly metrics: HostPort | undefined;
 }
 
 /** What `measureWith` takes from its surroundings. */
@@ -59,15 +62,27 @@ export async function measureWith(
   const device = options.interface ?? defaultRouteInterface();
   const { ifindex } = interfaceInfo(device);
   await using _lock = await lockInstance(role, ifindex, device);
+  const identity = identityOf(role, device, options);
+  const telemetry = new Telemetry(identity);
+  await using _server = await telemetry.serve(options.metrics);
+  const printBlock = printer(role, options.format, measurement, print);
   await runAgent(
     {
       measurement,
       clock,
       logger,
       openMeter: () => openMeter(measurement, device, options, clock, logger),
-      openPublisher: (meter, unseenPackets) =>
-        openPublisher(meter, identityOf(role, device, options), options, clock, logger, unseenPackets),
-      onBlock: printer(role, options.format, measurement, print),
+      openPublisher: (meter, unseenPackets) => {
+        const counters = () => ({ ...meter.reasons(), unseen: unseenPackets() });
+        const publisher = openPublisher(meter, identity, options, clock, logger, counters);
+        telemetry.follow(publisher, counters);
+        return publisher;
+      },
+      onBlock: (block) => {
+        telemetry.add(block);
+        printBlock(block);
+      },
+      onDetached: () => telemetry.end(),
       checkInterface: () => checkInterface(device, ifindex),
     },
     signal,
@@ -104,7 +119,7 @@ function openPublisher(
   options: MeasureOptions,
   clock: WallClock,
   logger: Logger,
-  unseenPackets: () => bigint,
+  counters: () => Readonly<Record<string, bigint>>,
 ): Publisher {
   const { collector, port, report, spool, trustClock } = options;
   const direct = collector && port ? [`grpc://${formatHostPort({ host: collector, port })}`] : [];
@@ -131,7 +146,7 @@ function openPublisher(
       };
     },
     nowNs: () => clock.nowNs(),
-    counters: () => ({ ...meter.reasons(), unseen: unseenPackets() }),
+    counters,
     ...(spool !== undefined && { spoolDir: spool }),
     logger,
     onEndpointsChange: own,

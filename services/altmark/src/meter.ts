@@ -246,7 +246,7 @@ function countedOf(count: AltmarkCount): Omit<Counted, "rule" | "tuple"> {
 function load(measurement: Measurement, l2Length: number, slots: number, leased: boolean) {
   using open = BpfObject.open(altmarkSpec);
   const { rules, intervalNs, guardNs, perFlow, keepMarks, role } = measurement;
-  const unused = { ...kernelRule({ path: "", flow: "" }), ipv4: 0, ipv6: 0 };
+  const unused = kernelRule({ path: "", flow: "" });
   open.rodata.set({
     config: {
       interval_ns: intervalNs,

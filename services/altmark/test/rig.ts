@@ -33,7 +33,7 @@ export class Rig implements Disposable {
     this.#slots = slots;
     this.#rules = Math.max(1, rules.length);
     using open = BpfObject.open(altmarkSpec);
-    const nothing = { ...kernelRule({ path: "", flow: "" }), ipv4: 0, ipv6: 0 };
+    const nothing = kernelRule({ path: "", flow: "" });
     open.rodata.set({
       config: {
         interval_ns: INTERVAL_NS,

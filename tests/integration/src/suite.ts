@@ -5,6 +5,7 @@ import { type LossBlock, LossVerdict, QueryService } from "@waymark/proto/query"
 import { type ManagedProcess, MeasuredPath, type PathOptions, waitFor } from "@waymark/testkit";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const SKEWED_AGENT = fileURLToPath(new URL("../fixtures/skewed-agent.ts", import.meta.url));
 const READY_MS = 20_000;
 
 /** What runs in a suite. */
@@ -14,8 +15,20 @@ export interface SuiteOptions {
   readonly path?: PathOptions;
   readonly sourceArguments?: readonly string[];
   readonly sinkArguments?: readonly string[];
+  readonly sourceClock?: HostClock;
+  readonly sinkClock?: HostClock;
   /** "nats": over a broker beside the collector, with spools at the agents; default: gRPC straight to the collector. */
   readonly transport?: "grpc" | "nats";
+}
+
+/** The clock of a host of its own; all hosts of a suite otherwise share this kernel's. */
+export interface HostClock {
+  /** Ahead of this kernel's clock. */
+  readonly skewMs: number;
+  readonly kernelBootId: string;
+  /** What the host's kernel says of it (default: synchronised, 1 ms at most). */
+  readonly synchronised?: boolean;
+  readonly maxErrorMs?: number;
 }
 
 /** Source, router, sink and collector as a user starts them, each in a namespace of its own. */
@@ -108,8 +121,18 @@ export class Suite implements AsyncDisposable {
       this.#options.transport === "nats"
         ? ["--report", this.#natsUrl, "--spool", `${this.path.lab.folder}/spool-${role}`]
         : [this.path.collector.ipv4, "12345"];
-    const argv = ["altmark", role, host.device, ...report, "-i", String(this.#options.interval ?? 1)];
-    return host.ns.spawn(node([...argv, "--agent-id", role, ...extra]));
+    const argv = [
+      role,
+      host.device,
+      ...report,
+      "-i",
+      String(this.#options.interval ?? 1),
+      "--agent-id",
+      role,
+      ...extra,
+    ];
+    const clock = role === "source" ? this.#options.sourceClock : this.#options.sinkClock;
+    return host.ns.spawn(clock ? underClock(clock, argv) : node(["altmark", ...argv]));
   }
 
   /** All blocks so far, oldest first. */
@@ -145,4 +168,11 @@ export function isComplete(block: LossBlock): boolean {
 /** The command that runs a service as it was built, under this Node. */
 export function node([service, ...args]: readonly string[]): string[] {
   return [process.execPath, `${ROOT}services/${service}/bin/${service}.js`, ...args];
+}
+
+/** The command that runs altmark under a clock of its own; from source, since no user has such a clock. */
+function underClock(clock: HostClock, argv: readonly string[]): string[] {
+  const { skewMs, kernelBootId, synchronised = true, maxErrorMs = 1 } = clock;
+  const words = [skewMs, kernelBootId, synchronised ? 1 : 0, maxErrorMs].map(String);
+  return [process.execPath, "--conditions=source", "--import", "tsx", SKEWED_AGENT, ...words, ...argv];
 }

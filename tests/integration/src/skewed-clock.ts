@@ -1,6 +1,5 @@
+import type { ClockStep, WallClock } from "@waymark/altmark";
 import { clockNow, type KernelClockHealth, kernelClockHealth, monotonicNow } from "@waymark/bpf-runtime";
-import type { ClockStep } from "../src/clock-step.ts";
-import type { WallClock } from "../src/wall-clock.ts";
 
 /**
  * The clock of another host, for tests: this kernel's, `skewNs` ahead (or behind), under a boot id of its own.
