@@ -106,13 +106,13 @@ export class Suite implements AsyncDisposable {
 
   async startSource(): Promise<ManagedProcess> {
     this.source = this.#agent("source", this.path.source, this.#options.sourceArguments ?? []);
-    await this.source.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" });
+    await measuring(this.source);
     return this.source;
   }
 
   async startSink(): Promise<ManagedProcess> {
     this.sink = this.#agent("sink", this.path.sink, this.#options.sinkArguments ?? []);
-    await this.sink.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" });
+    await measuring(this.sink);
     return this.sink;
   }
 
@@ -147,18 +147,30 @@ export class Suite implements AsyncDisposable {
     return blocks;
   }
 
-  /** Waits until block `last` has a verdict, whatever it is. */
+  /** Waits until everything up to block `last` has a verdict, whatever it is. */
   async settled(last: bigint, deadlineMs: number): Promise<void> {
-    await waitFor(
-      async () =>
-        (await this.blocks()).some((block) => block.blockNumber === last && block.verdict !== LossVerdict.PENDING),
-      { deadlineMs, what: `a verdict for block ${last}` },
-    );
+    let blocks: LossBlock[] = [];
+    const hasVerdict = async () => {
+      blocks = await this.blocks();
+      const isPending = ({ verdict }: LossBlock) => verdict === LossVerdict.PENDING;
+      const decided = blocks.some((block) => block.blockNumber >= last && !isPending(block));
+      return decided && !blocks.some((block) => block.blockNumber <= last && isPending(block));
+    };
+    await waitFor(hasVerdict, { deadlineMs, what: `a verdict for block ${last}` }).catch((error: Error) => {
+      const seen = blocks.slice(-12).map((block) => `${block.blockNumber} ${LossVerdict[block.verdict]}`);
+      throw new Error([error.message, ...seen, ...(this.collector?.stderr.slice(-5) ?? [])].join("\n"));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.path[Symbol.asyncDispose]();
   }
+}
+
+async function measuring(agent: ManagedProcess): Promise<void> {
+  await agent.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" }).catch((error: Error) => {
+    throw new Error(`${error.message}\n${[...agent.stderr, ...agent.stdout].join("\n")}`);
+  });
 }
 
 export function isComplete(block: LossBlock): boolean {
