@@ -19,10 +19,18 @@ struct Section {
   size_t size = 0;
 };
 
+// BTF types of the inner map of a map of maps: kernels before 6.2 take only inner maps that have BTF if the compiled-in
+// one has.
+struct InnerTypes {
+  uint32_t key = 0;
+  uint32_t value = 0;
+};
+
 struct Object {
   bpf_object *object = nullptr;
   bool loaded = false;
   std::map<std::string, Section> sections;
+  std::map<std::string, InnerTypes> inner;
   ~Object();
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// map.cc — maps by descriptor: one element, batches, creation, description.
+// map.cc — maps by descriptor: one element, batches, description.
 #include "addon.h"
 #include "status.h"
 
@@ -46,16 +46,6 @@ Napi::Value UpdateBatch(const Napi::CallbackInfo &info) {
   return Status(info, bpf_map_update_batch(Int(info, 0), Buffer(info, 1).data, Buffer(info, 2).data, &count, nullptr));
 }
 
-// (type, name, keySize, valueSize, maxEntries, flags)
-Napi::Value Create(const Napi::CallbackInfo &info) {
-  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = Uint(info, 5));
-  int fd = bpf_map_create(static_cast<enum bpf_map_type>(Int(info, 0)), Text(info, 1).c_str(), Uint(info, 2),
-                          Uint(info, 3), Uint(info, 4), &options);
-  if (fd >= 0)
-    Addon::Of(info).descriptors.insert(fd);
-  return Status(info, fd);
-}
-
 Napi::Value CloseDescriptor(const Napi::CallbackInfo &info) {
   int fd = Int(info, 0);
   if (!Addon::Of(info).descriptors.erase(fd))
@@ -91,7 +81,6 @@ void RegisterMap(Napi::Env env, Napi::Object exports) {
   exports.Set("mapLookupBatch", Napi::Function::New<RunBatch<bpf_map_lookup_batch>>(env));
   exports.Set("mapDrainBatch", Napi::Function::New<RunBatch<bpf_map_lookup_and_delete_batch>>(env));
   exports.Set("mapUpdateBatch", Napi::Function::New<UpdateBatch>(env));
-  exports.Set("mapCreate", Napi::Function::New<Create>(env));
   exports.Set("mapInfo", Napi::Function::New<Info>(env));
   exports.Set("closeFd", Napi::Function::New<CloseDescriptor>(env));
   exports.Set("possibleCpus", Napi::Function::New<PossibleCpus>(env));

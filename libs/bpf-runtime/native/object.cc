@@ -5,6 +5,7 @@
 #include "addon.h"
 #include "status.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cstdarg>
 #include <cstdio>
@@ -72,6 +73,16 @@ int ClearRingValueSizes(bpf_object *object) {
   return 0;
 }
 
+// libbpf forgets inner maps when it has loaded the outer one.
+void RememberInnerTypes(Object *entry) {
+  struct bpf_map *map;
+  bpf_object__for_each_map(map, entry->object) {
+    struct bpf_map *inner = bpf_map__inner_map(map);
+    if (inner)
+      entry->inner[bpf_map__name(map)] = {bpf_map__btf_key_type_id(inner), bpf_map__btf_value_type_id(inner)};
+  }
+}
+
 Napi::Value Open(const Napi::CallbackInfo &info) {
   std::string log, path = Text(info, 0);
   auto entry = std::make_unique<Object>();
@@ -83,6 +94,7 @@ Napi::Value Open(const Napi::CallbackInfo &info) {
     int status = ClearRingValueSizes(entry->object);
     if (status)
       return WithLog(info, status, log);
+    RememberInnerTypes(entry.get());
   }
   auto &addon = Addon::Of(info);
   uint32_t id = addon.next++;
@@ -111,6 +123,26 @@ Napi::Value Close(const Napi::CallbackInfo &info) {
 Napi::Value MapFd(const Napi::CallbackInfo &info) {
   Object *entry = Find(info);
   return Status(info, entry ? bpf_object__find_map_fd_by_name(entry->object, Text(info, 1).c_str()) : -EBADF);
+}
+
+// (object, outer map, type, name, keySize, valueSize, maxEntries, flags): a map like the outer one's inner map.
+Napi::Value CreateInner(const Napi::CallbackInfo &info) {
+  Object *entry = Find(info);
+  if (!entry)
+    return Status(info, -EBADF);
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = Uint(info, 7));
+  auto types = entry->inner.find(Text(info, 1));
+  int btf = bpf_object__btf_fd(entry->object);
+  if (types != entry->inner.end() && btf >= 0) {
+    options.btf_fd = static_cast<__u32>(btf);
+    options.btf_key_type_id = types->second.key;
+    options.btf_value_type_id = types->second.value;
+  }
+  int fd = bpf_map_create(static_cast<enum bpf_map_type>(Int(info, 2)), Text(info, 3).c_str(), Uint(info, 4),
+                          Uint(info, 5), Uint(info, 6), &options);
+  if (fd >= 0)
+    Addon::Of(info).descriptors.insert(fd);
+  return Status(info, fd);
 }
 
 Napi::Value SetMaxEntries(const Napi::CallbackInfo &info) {
@@ -222,6 +254,7 @@ void RegisterObject(Napi::Env env, Napi::Object exports) {
   exports.Set("objectLoad", Napi::Function::New<Load>(env));
   exports.Set("objectClose", Napi::Function::New<Close>(env));
   exports.Set("objectMapFd", Napi::Function::New<MapFd>(env));
+  exports.Set("objectCreateInner", Napi::Function::New<CreateInner>(env));
   exports.Set("objectSetMaxEntries", Napi::Function::New<SetMaxEntries>(env));
   exports.Set("objectProgramFd", Napi::Function::New<ProgramFd>(env));
   exports.Set("objectSetAutoload", Napi::Function::New<SetAutoload>(env));

@@ -38,6 +38,16 @@ export interface Native {
   objectLoad(object: number): { readonly status: Status; readonly log: string };
   objectClose(object: number): Status;
   objectMapFd(object: number, name: string): Status;
+  objectCreateInner(
+    object: number,
+    outer: string,
+    type: number,
+    name: string,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+    flags: number,
+  ): Status;
   objectSetMaxEntries(object: number, name: string, entries: number): Status;
   objectProgramFd(object: number, name: string): Status;
   objectSetAutoload(object: number, name: string, load: boolean): Status;
@@ -51,7 +61,6 @@ export interface Native {
   mapLookupBatch: NativeBatch;
   mapDrainBatch: NativeBatch;
   mapUpdateBatch(fd: number, keys: Uint8Array, values: Uint8Array, count: number): Status;
-  mapCreate(type: number, name: string, keySize: number, valueSize: number, maxEntries: number, flags: number): Status;
   mapInfo(fd: number): {
     readonly status: Status;
     readonly id: number;

@@ -229,7 +229,7 @@ export class BpfObject<S extends ObjectSpec> {
     const fd = check(native().objectMapFd(this.#id, name), "map", name);
     const handle = new MapHandle(name, fd, false, () => this.#closed);
     if (isOuter(spec)) {
-      const outer = new OuterMap(handle, spec.key, spec.inner);
+      const outer = new OuterMap(this.#id, handle, spec.key, spec.inner);
       this.#outer.add(outer);
       return outer;
     }

@@ -12,6 +12,7 @@ const FD_BYTES = 4;
  * out, at rest: the kernel answers that update only after every running program has left the old map.
  */
 export class OuterMap<K, IK, IV> {
+  readonly #object: number;
   readonly #handle: MapHandle;
   readonly #key: KeyBuffer<K>;
   readonly #inner: ValueMapSpec;
@@ -19,7 +20,8 @@ export class OuterMap<K, IK, IV> {
   readonly #value = new Uint8Array(FD_BYTES);
 
   /** Not for users: maps come from an object. */
-  constructor(handle: MapHandle, key: Codec<K>, inner: ValueMapSpec) {
+  constructor(object: number, handle: MapHandle, key: Codec<K>, inner: ValueMapSpec) {
+    this.#object = object;
     this.#handle = handle;
     this.#key = new KeyBuffer(key, handle.name);
     this.#inner = inner;
@@ -36,7 +38,8 @@ export class OuterMap<K, IK, IV> {
     const maxEntries = options.maxEntries ?? this.#inner.maxEntries;
     const name = `${this.name} (inner)`;
     const label = this.name.slice(0, 15); // BPF_OBJ_NAME_LEN with its zero
-    const fd = native().mapCreate(MAP_TYPES[type], label, key.size, value.size, maxEntries, flags);
+    const sizes = [key.size, value.size, maxEntries] as const;
+    const fd = native().objectCreateInner(this.#object, this.name, MAP_TYPES[type], label, ...sizes, flags);
     check(fd, "map create", name);
     return new BpfMap(new MapHandle(name, fd, true), key as Codec<IK>, value as Codec<IV>, maxEntries);
   }

@@ -1,3 +1,4 @@
+// @kernels
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -114,6 +115,15 @@ describePrivileged("attached at TC", { tools: ["ip", "tc"] }, () => {
     const program = bpf.program("features_count");
     expect(codeOf(() => program.attachTc({ ifindex: 99_999, direction: "ingress", hook }))).toBe("BPF_NO_INTERFACE");
     expect(() => program.attachTc({ ifindex: 0, direction: "ingress", hook })).toThrow(RangeError);
+  });
+
+  test("TCX on a kernel without it names the kernel that has it", () => {
+    const program = bpf.program("features_count");
+    if (probeFeature("tcx").supported) return;
+    expect(() => program.attachTcx({ ifindex, direction: "ingress" })).toThrow(
+      "attach tcx features_count: the kernel lacks TCX links; Linux 6.6 or newer has it",
+    );
+    expect(codeOf(() => program.attachTc({ ifindex, direction: "ingress", hook: "tcx" }))).toBe("BPF_NOT_SUPPORTED");
   });
 
   test("closing the object detaches", () => {
