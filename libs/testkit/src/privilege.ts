@@ -51,7 +51,7 @@ export function requireTool(name: string): string {
 export interface SuiteNeeds {
   /** Programs that must be installed. */
   readonly tools?: readonly string[];
-  /** Further reason not to run, e.g. a missing feature of the kernel; undefined to run. */
+  /** A reason that lies in the kernel, e.g. a feature that it lacks; undefined to run. Always a skip, never a failure. */
   readonly unless?: () => string | undefined;
 }
 
@@ -62,26 +62,30 @@ export interface SuiteNeeds {
 export function describePrivileged(name: string, needs: SuiteNeeds, body: () => void): void;
 export function describePrivileged(name: string, body: () => void): void;
 export function describePrivileged(name: string, second: SuiteNeeds | (() => void), third?: () => void): void {
-  if (typeof second === "function") describeUnless(whyUnprivileged(), name, second);
-  else if (third !== undefined) describeUnless(whyUnprivileged() ?? whyNot(second), name, third);
+  const body = typeof second === "function" ? second : third;
+  const { tools = [], unless = () => undefined } = typeof second === "function" ? {} : second;
+  if (body === undefined) throw new RangeError(`${name}: no body`);
+  const why = whyUnprivileged() ?? whyToolsMissing(tools);
+  describeUnless(why, why === undefined ? unless() : undefined, name, body);
 }
 
 /** `describe` for tests that need programs but no root; skipped or failed like describePrivileged. */
 export function describeWithTools(name: string, tools: readonly string[], body: () => void): void {
-  describeUnless(whyNot({ tools }), name, body);
+  describeUnless(whyToolsMissing(tools), undefined, name, body);
 }
 
-function whyNot(needs: SuiteNeeds): string | undefined {
-  const missing = (needs.tools ?? []).filter((tool) => findTool(tool) === undefined);
-  return missing.length > 0 ? `needs ${missing.join(", ")}, not installed` : needs.unless?.();
+function whyToolsMissing(tools: readonly string[]): string | undefined {
+  const missing = tools.filter((tool) => findTool(tool) === undefined);
+  return missing.length > 0 ? `needs ${missing.join(", ")}, not installed` : undefined;
 }
 
-function describeUnless(why: string | undefined, name: string, body: () => void): void {
+function describeUnless(host: string | undefined, kernel: string | undefined, name: string, body: () => void): void {
+  const why = host ?? kernel;
   const { describe, test } = globalThis as JestGlobals;
   if (describe === undefined || test === undefined) throw new Error(`${name}: not inside jest`);
   if (why === undefined) {
     describe(name, body);
-  } else if (process.env["REQUIRE_PRIVILEGED"] === "1") {
+  } else if (host !== undefined && process.env["REQUIRE_PRIVILEGED"] === "1") {
     describe(name, () =>
       test("can run here", () => {
         throw new Error(`${why}, and REQUIRE_PRIVILEGED=1 forbids to skip`);

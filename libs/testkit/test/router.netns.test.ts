@@ -177,6 +177,7 @@ describePrivileged(
       expect(reverse.receivedBytes).toBeGreaterThan(bytes / 2);
       const back = await path.router.counter("back");
       expect(Number(back.packets)).toBeGreaterThanOrEqual(Math.floor(reverse.receivedBytes / 1448));
+      expect(await path.strayDrops()).toBe(0n);
     });
 
     test("the collector is reached past the router", async () => {
