@@ -2,8 +2,8 @@
 // measured around it in the same run. Marking and clearing are measured together (a packet is marked once only) and
 // shown as the half of both.
 import { BpfObject, taiNow } from "@waymark/bpf-runtime";
+import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { buildPacket } from "@waymark/packet";
-import { emptySpec } from "../libs/bpf-runtime/test/bpf/empty.gen.ts";
 import { altmarkBenchSpec } from "../services/altmark/bpf/altmark_bench.gen.ts";
 import { type FlowRule, parseFlowRule } from "../services/altmark/src/flow-rule.ts";
 import { kernelRule } from "../services/altmark/src/kernel-rule.ts";

@@ -1,8 +1,8 @@
 // @kernels
 import { fileURLToPath } from "node:url";
 import { BpfObject, interfaceInfo, probeFeature, tcxPrograms } from "@waymark/bpf-runtime";
+import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { DatagramReceiver, describePrivileged, type Namespace, NetLab, sendDatagrams, waitFor } from "@waymark/testkit";
-import { emptySpec } from "../../../libs/bpf-runtime/test/bpf/empty.gen.ts";
 import { measurementOf } from "../src/config.ts";
 import { Meter } from "../src/meter.ts";
 import { systemClock } from "../src/wall-clock.ts";
