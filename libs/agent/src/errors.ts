@@ -38,17 +38,18 @@ export class UnsupportedError extends AgentError {
   }
 }
 
-const NOT_PERMITTED = new Set(["EPERM", "EACCES"]);
+/** Codes of system calls and of the BPF runtime that mean: not permitted, or not supported by this kernel. */
+const UNSUPPORTED = new Set(["EPERM", "EACCES", "BPF_NOT_PERMITTED", "BPF_NOT_SUPPORTED"]);
 
 /**
  * The exit code for anything thrown. An error of another package may carry its own in `exitCode` (2 or 3);
- * a system call that was not permitted is 3; everything else is 1.
+ * what was not permitted or is not supported is 3; everything else is 1.
  */
 export function exitCodeOf(error: unknown): number {
   if (typeof error !== "object" || error === null) return exitCodes.failed;
   const { exitCode, code } = error as { exitCode?: unknown; code?: unknown };
   if (exitCode === exitCodes.usage || exitCode === exitCodes.unsupported) return exitCode;
-  if (typeof code === "string" && NOT_PERMITTED.has(code)) return exitCodes.unsupported;
+  if (typeof code === "string" && UNSUPPORTED.has(code)) return exitCodes.unsupported;
   return exitCodes.failed;
 }
 
