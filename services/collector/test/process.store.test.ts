@@ -1,0 +1,107 @@
+import { existsSync } from "node:fs";
+import { running, startCollectorProcess } from "./children.ts";
+import { Pusher, queryClient } from "./harness.ts";
+import { block, flow, L, reportOf } from "./history.ts";
+import { freePort, temporaryDirectory, until } from "./temporary.ts";
+
+const directory = temporaryDirectory();
+const env = { HOME: directory.path, TZ: "UTC" };
+afterAll(() => directory.remove());
+
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+const recent = (role: "source" | "sink", packets: bigint, blockNumber = nowNs() / L - 1n) =>
+  reportOf({ ...block(role, blockNumber, { flows: [flow("default", packets)] }), storedNs: nowNs() });
+
+test("runs as the altmark tool's collector did: a port, and printed lines", async () => {
+  const port = await freePort();
+  const api = await freePort();
+  const child = startCollectorProcess([String(port), "--store", `${directory.path}/a`], {
+    ...env,
+    WAYMARK_LISTEN: `127.0.0.1:${api}`,
+  });
+  await running(child);
+  const pusher = new Pusher(port);
+  const number = nowNs() / L - 1n;
+  await pusher.push(recent("source", 100n, number), recent("sink", 99n, number));
+  const time = new Date(Number((number * L) / 1_000_000n)).toISOString().slice(0, 19).replace("T", " ");
+  await until("a line", () => (child.stdout() !== "" ? true : undefined));
+  expect(child.stdout()).toBe(`[${time}] loss=1\n`);
+
+  const second = startCollectorProcess([String(await freePort()), "--store", `${directory.path}/a`], env);
+  expect(await second.ended).toBe(1);
+  expect(second.stderr()).toContain(`/a is in use by the collector with process id ${child.process.pid}`);
+
+  child.process.kill("SIGTERM");
+  expect(await child.ended).toBe(0);
+  expect(existsSync(`${directory.path}/a/collector.lock`)).toBe(false);
+  pusher.close();
+}, 60_000);
+
+test("SIGTERM stores what has been taken, acknowledges it, and then ends", async () => {
+  const port = await freePort();
+  const store = `${directory.path}/b`;
+  const api = await freePort();
+  const options = [String(port), "--listen", `127.0.0.1:${api}`, "--store", store];
+  const child = startCollectorProcess(options, env);
+  await running(child);
+  const pusher = new Pusher(port);
+  await pusher.push(recent("source", 1n));
+  for (let i = 0n; i < 200n; i++) pusher.send(recent("source", i, nowNs() / L - 2n - i));
+  child.process.kill("SIGTERM");
+  expect(await child.ended).toBe(0);
+  await until("the stream to end", () => pusher.ended);
+  const acknowledged = pusher.responses.length;
+  pusher.close();
+
+  const again = startCollectorProcess(options, env);
+  await running(again);
+  const { blocks } = await queryClient(api).listLoss({});
+  expect(blocks.length).toBeGreaterThanOrEqual(acknowledged);
+  again.process.kill("SIGTERM");
+  expect(await again.ended).toBe(0);
+}, 60_000);
+
+test("a lock that a killed collector left behind is taken over", async () => {
+  const store = `${directory.path}/c`;
+  const options = async () => [String(await freePort()), "--listen", `127.0.0.1:${await freePort()}`, "--store", store];
+  const child = startCollectorProcess(await options(), env);
+  await running(child);
+  child.process.kill("SIGKILL");
+  await child.ended;
+  expect(existsSync(`${store}/collector.lock`)).toBe(true);
+  const again = startCollectorProcess(await options(), env);
+  await running(again);
+  again.process.kill("SIGINT");
+  expect(await again.ended).toBe(0);
+}, 60_000);
+
+test("says in one line what is wrong, and exits with 2 for a wrong command line, 1 for a port that is taken", async () => {
+  const wrong = startCollectorProcess(["--lisen", "8080"], env);
+  expect(await wrong.ended).toBe(2);
+  expect(wrong.stderr()).toMatch(/^collector: .*--listen.*\n$/);
+
+  const port = await freePort();
+  const store = `${directory.path}/d`;
+  const first = startCollectorProcess(
+    [String(port), "--listen", `127.0.0.1:${await freePort()}`, "--store", store],
+    env,
+  );
+  await running(first);
+  const second = startCollectorProcess(
+    [
+      String(port),
+      "--listen",
+      `127.0.0.1:${await freePort()}`,
+      "--store",
+      `${directory.path}/e`,
+      "--log-level",
+      "silent",
+    ],
+    env,
+  );
+  expect(await second.ended).toBe(1);
+  expect(second.stderr()).toMatch(new RegExp(`^collector: .*${port}: EADDRINUSE\n$`));
+  expect(existsSync(`${directory.path}/e/collector.lock`)).toBe(false);
+  first.process.kill("SIGTERM");
+  expect(await first.ended).toBe(0);
+}, 60_000);
