@@ -12,8 +12,19 @@ export interface Child {
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
+const alive = new Set<ChildProcess>();
+
+/** Kills what a test has left running, so that a failure is a failure and not a hang. */
+export async function killChildren(): Promise<void> {
+  const ended = [...alive].map((child) => new Promise((resolve) => child.once("close", resolve)));
+  for (const child of alive) child.kill("SIGKILL");
+  await Promise.all(ended);
+}
+
 function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Child {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  alive.add(child);
+  child.once("close", () => alive.delete(child));
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

@@ -2,7 +2,14 @@ import { toBinary } from "@bufbuild/protobuf";
 import { type Report, ReportSchema } from "@waymark/proto/report";
 import { type ConsumerInfo, connect, type JetStreamClient, type NatsConnection, nanos } from "nats";
 import { ensureStream } from "../src/ingest/nats-streams.ts";
-import { type Child, running, startAckLosingProxy, startCollectorProcess, startNats } from "./children.ts";
+import {
+  type Child,
+  killChildren,
+  running,
+  startAckLosingProxy,
+  startCollectorProcess,
+  startNats,
+} from "./children.ts";
 import { queryClient, startTestCollector, type TestCollector } from "./harness.ts";
 import { type BlockFacts, block, L, reportOf } from "./history.ts";
 import { freePort, temporaryDirectory, until } from "./temporary.ts";
@@ -28,8 +35,7 @@ afterEach(async () => {
   await collector?.close();
   collector = undefined;
   await connection?.close();
-  server?.process.kill("SIGKILL");
-  await server?.ended;
+  await killChildren();
   directory.remove();
 });
 

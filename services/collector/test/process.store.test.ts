@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { running, startCollectorProcess } from "./children.ts";
+import { killChildren, running, startCollectorProcess } from "./children.ts";
 import { Pusher, queryClient } from "./harness.ts";
 import { block, flow, L, reportOf } from "./history.ts";
 import { freePort, temporaryDirectory, until } from "./temporary.ts";
 
 const directory = temporaryDirectory();
 const env = { HOME: directory.path, TZ: "UTC" };
+afterEach(killChildren);
 afterAll(() => directory.remove());
 
 const nowNs = () => BigInt(Date.now()) * 1_000_000n;

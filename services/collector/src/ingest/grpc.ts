@@ -1,6 +1,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  setLogVerbosity,
+  status,
+} from "@grpc/grpc-js";
 import { errorLine, type Logger } from "@waymark/agent";
 import { IngestService, PushRequestSchema, type PushResponse, PushResponseSchema } from "@waymark/proto/ingest";
 import type { NowNs } from "../clock.ts";
@@ -33,6 +40,8 @@ export interface GrpcIngest {
  * @throws Error with `code` EADDRINUSE or EACCES when the port cannot be had
  */
 export async function listenGrpc(port: number, ingest: Ingest, nowNs: NowNs, log: Logger): Promise<GrpcIngest> {
+  // It would write its own lines to standard error; what matters is reported as an error.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
