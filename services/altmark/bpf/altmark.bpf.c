@@ -36,6 +36,30 @@ struct {
 	__type(value, struct altmark_own_reports);
 } own_reports SEC(".maps");
 
+/* Destinations of sampled packets, a ring; only where there are no rules. User space reads it, nobody clears it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ALTMARK_MAX_SAMPLES);
+	__type(key, __u32);
+	__type(value, struct altmark_sample);
+} samples SEC(".maps");
+
+static __u64 altmark_samples = 0;
+
+/* Four packets a block are enough to tell where most of them go. */
+static __noinline int altmark_take_sample(struct __sk_buff *skb, const struct wm_packet *packet)
+{
+	struct altmark_flow_key key __attribute__((aligned(8)));
+	__u32 index = __sync_fetch_and_add(&altmark_samples, 1) & (ALTMARK_MAX_SAMPLES - 1);
+	struct altmark_sample *sample = bpf_map_lookup_elem(&samples, &index);
+
+	altmark_sample_wanted = 0;
+	if (!packet || !sample || altmark_key(skb, packet, 0, &key))
+		return 0;
+	__builtin_memcpy(sample->destination, key.destination, sizeof(sample->destination));
+	return 0;
+}
+
 static __always_inline void altmark_leave_out(struct __sk_buff *skb, __u32 reason)
 {
 	__u64 *count = bpf_map_lookup_elem(&reasons, &reason);
@@ -223,6 +247,8 @@ static __always_inline __u32 altmark_mark(struct __sk_buff *skb)
 	if (altmark_write_tos(skb, &packet, packet.tos | ALTMARK_MARK | (block & 1 ? ALTMARK_COLOUR : 0)))
 		return ALTMARK_MARK_FAILED;
 	altmark_count_packet(skb, &packet, &wire, block, rule, 0);
+	if (!config.rules && altmark_sample_wanted)
+		altmark_take_sample(skb, &packet);
 	return ALTMARK_REASONS;
 }
 

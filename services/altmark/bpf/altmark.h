@@ -14,6 +14,7 @@
 #define ALTMARK_MAX_SLOTS   64 /* blocks that may wait to be read: a power of two */
 #define ALTMARK_MAX_RULES   64
 #define ALTMARK_MAX_REPORTS 8 /* own report connections */
+#define ALTMARK_MAX_SAMPLES 64 /* destinations of sampled packets: a power of two */
 
 /* altmark_now: block number, phase and whether there is a block at all, in one word so that one read is consistent. */
 #define ALTMARK_PHASE_BITS 3
@@ -108,6 +109,11 @@ struct altmark_endpoint {
 struct altmark_own_reports {
 	__u64 count;
 	struct altmark_endpoint endpoints[ALTMARK_MAX_REPORTS];
+};
+
+/* Where a sampled packet went; IPv4 as ::ffff:a.b.c.d, all zero where there was none yet. */
+struct altmark_sample {
+	__u8 destination[16];
 };
 
 #endif

@@ -124,6 +124,21 @@ export const altmarkOwnReports: Codec<AltmarkOwnReports> = {
   },
 };
 
+/** `struct altmark_sample`, 16 octets */
+export interface AltmarkSample {
+  readonly destination: Uint8Array;
+}
+
+export const altmarkSample: Codec<AltmarkSample> = {
+  size: 16,
+  decode: (view, at) => ({
+    destination: bytes16.decode(view, at),
+  }),
+  encode: (view, at, value) => {
+    bytes16.encode(view, at, value.destination, "altmark_sample.destination");
+  },
+};
+
 /** `struct altmark_config`, 32 octets */
 export interface AltmarkConfig {
   readonly interval_ns: bigint;
@@ -267,6 +282,7 @@ export const altmarkBenchSpec = {
     flow_tables: { type: "array_of_maps", key: u32, inner: { type: "hash", key: altmarkFlowKey, value: altmarkCount, maxEntries: 1, flags: 1 }, maxEntries: 64, flags: 0 },
     own_reports: { type: "array", key: u32, value: altmarkOwnReports, maxEntries: 1, flags: 0 },
     reasons: { type: "percpu_array", key: u32, value: u64, maxEntries: 12, flags: 0 },
+    samples: { type: "array", key: u32, value: altmarkSample, maxEntries: 64, flags: 0 },
     slots: { type: "array", key: u32, value: u64, maxEntries: 64, flags: 0 },
     ticks: { type: "array", key: u32, value: bytes16, maxEntries: 1, flags: 0 },
   },
@@ -277,6 +293,8 @@ export const altmarkBenchSpec = {
   data: {
     altmark_last_block: { section: ".bss", offset: 8, codec: u64 },
     altmark_now: { section: ".bss", offset: 0, codec: u64 },
+    altmark_sample_wanted: { section: ".bss", offset: 16, codec: u64 },
+    altmark_samples: { section: ".bss", offset: 56, codec: u64 },
   },
 } as const satisfies ObjectSpec;
 

@@ -14,6 +14,9 @@ volatile __u64 altmark_now = 0;
 /* The highest block so far. A clock that goes back does not open a block again; user space starts anew. */
 volatile __u64 altmark_last_block = 0;
 
+/* Set four times in a block: the next packet that is counted leaves a sample and clears it. */
+volatile __u64 altmark_sample_wanted = 0;
+
 /* Control from user space; one entry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -92,6 +95,7 @@ static __always_inline __u64 altmark_turn(void)
 		altmark_last_block = block;
 	}
 	altmark_now = block << ALTMARK_PHASE_BITS | open | phase;
+	altmark_sample_wanted = 1;
 	return next - offset;
 }
 

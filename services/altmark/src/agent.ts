@@ -160,7 +160,8 @@ class Session {
     if (readings.length === 0) return;
     const interrupted = this.#wasInterrupted(readings);
     for (const reading of readings) {
-      const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted };
+      const topDestinations = this.#meter.topDestinations();
+      const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted, topDestinations };
       for (const block of blocksOf(this.#deps.measurement, reading, watch)) {
         for (const payload of lossPayloads(block)) this.#publisher.publish(payload);
         this.#deps.onBlock(block);

@@ -18,6 +18,8 @@ export interface Block {
   readonly ruleHash: bigint;
   readonly overflowed: boolean;
   readonly clockStepped: boolean;
+  /** Source without rules: where sampled packets went, the most frequent first. */
+  readonly topDestinations: readonly string[];
   readonly flows: readonly FlowCount[];
 }
 

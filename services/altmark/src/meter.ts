@@ -6,6 +6,7 @@ import { tupleName } from "./flow-name.ts";
 import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
 import { kernelRule } from "./kernel-rule.ts";
 import { linkHeaderLength } from "./link-header.ts";
+import { mostFrequent } from "./most-frequent.ts";
 import type { Counted, Reading } from "./reading.ts";
 import type { WallClock } from "./wall-clock.ts";
 
@@ -112,6 +113,12 @@ export class Meter implements Disposable {
   interfacePackets(): bigint {
     const { rxPackets, txPackets } = interfaceCounters(this.#ifindex);
     return this.#measurement.role === "source" ? txPackets : rxPackets;
+  }
+
+  /** Where sampled packets of the one flow went lately, the most frequent first, five at most. None with rules. */
+  topDestinations(): string[] {
+    if (this.#measurement.rules.length > 0) return [];
+    return mostFrequent(Array.from(this.#object.map("samples").entries(), ([, sample]) => sample.destination));
   }
 
   /** True if anything was counted in a block that was not read yet. */

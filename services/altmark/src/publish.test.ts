@@ -14,6 +14,7 @@ function block(flows: number): Block {
     ruleHash: 77n,
     overflowed: false,
     clockStepped: false,
+    topDestinations: [],
     flows: Array.from({ length: flows }, (_, i) => ({
       flow: `udp [2001:db8:1234:5678:9abc:def0:1234:${i.toString(16)}]:50000 > [2001:db8::2]:443`,
       packets: 2n ** 64n - 1n,

@@ -29,6 +29,8 @@ export interface Watch {
   readonly steps: readonly ClockStep[];
   /** Packets passed uncounted while the block was open (no slot, no lease): it was not watched. */
   readonly interrupted: boolean;
+  /** Where sampled packets went, the most frequent first. */
+  readonly topDestinations: readonly string[];
 }
 
 /**
@@ -54,6 +56,7 @@ export function blocksOf(measurement: Measurement, reading: Reading, watch: Watc
       perFlow,
     ),
     clockStepped: watch.steps.some((step) => touchedByStep(role, blockNumber, intervalNs, guardNs, step)),
+    topDestinations: watch.topDestinations,
     ...flowsOf(measurement, path, reading.counted),
   }));
 }

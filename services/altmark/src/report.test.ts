@@ -20,6 +20,7 @@ function block(blockNumber: bigint, ...flows: Block["flows"]): Block {
     ruleHash: 1n,
     overflowed: false,
     clockStepped: false,
+    topDestinations: [],
     flows,
   };
 }

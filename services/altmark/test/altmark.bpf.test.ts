@@ -283,3 +283,27 @@ function expectOnlyTosChanged(before: Uint8Array, after: Uint8Array): void {
   }
   expect(copy).toEqual(before);
 }
+
+describePrivileged("samples", () => {
+  const sampled = (rig: Rig) =>
+    [...rig.object.map("samples").entries()].filter(([, { destination }]) => destination[10]);
+
+  test("one destination after each turn of the clock, none with rules", () => {
+    using rig = new Rig();
+    for (const [block, to] of [
+      [10n, "10.0.0.2"],
+      [11n, "10.0.0.3"],
+    ] as const) {
+      rig.at(block);
+      for (let n = 0; n < 5; n++) rig.run("altmark_source", v4({ destination: to }));
+    }
+    expect(sampled(rig).map(([, { destination }]) => [...destination.slice(12)])).toEqual([
+      [10, 0, 0, 2],
+      [10, 0, 0, 3],
+    ]);
+    using ruled = new Rig({ rules: [parseFlowRule("all=", ["default"])] });
+    ruled.at(10n);
+    ruled.run("altmark_source", v4());
+    expect(sampled(ruled)).toEqual([]);
+  });
+});
