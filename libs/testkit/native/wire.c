@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * wire - a link between two TAP devices that delays, loses, duplicates and reorders frames, for kernels without netem.
+ * wire - a link between two TAP devices (layer3=1: TUN devices) that delays, loses, duplicates and reorders packets, for
+ * kernels without netem.
  *
  *   wire LEFT_NETNS LEFT_NAME RIGHT_NETNS RIGHT_NAME [key=value]...
- *     delay_us jitter_us rate_kbit loss_ppm seed drop_every duplicate_every reorder_every reorder_us
+ *     delay_us jitter_us rate_kbit loss_ppm seed drop_every duplicate_every reorder_every reorder_us layer3
  *
  * Both directions are treated alike, each with a generator of its own: the n-th packet has the same fate in every run.
- * Frames that carry no IP, link-layer multicast and neighbour discovery are only delayed, and counted as "other". Jitter keeps the order; reordering holds every
- * n-th packet back by reorder_us. Prints "up", then one line of JSON for every line on standard input, and one at the
- * end (SIGTERM or end of input).
+ * Frames that carry no IP, multicast and neighbour discovery are only delayed, and counted as "other". Jitter keeps the
+ * order; reordering holds every n-th packet back by reorder_us. Prints "up", then one line of JSON for every line on
+ * standard input, and one at the end (SIGTERM or end of input).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,7 +35,7 @@ enum { MAX_FRAME = 65536, MAX_QUEUED = 65536, BURST = 64 };
 
 struct settings {
 	uint64_t delay_us, jitter_us, rate_kbit, loss_ppm, seed;
-	uint64_t drop_every, duplicate_every, reorder_every, reorder_us;
+	uint64_t drop_every, duplicate_every, reorder_every, reorder_us, layer3;
 };
 
 struct frame {
@@ -91,31 +92,35 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static int open_tap(const char *netns, const char *name)
+static int open_device(const char *netns, const char *name, bool layer3)
 {
-	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq request = { .ifr_flags = (layer3 ? IFF_TUN : IFF_TAP) | IFF_NO_PI };
 	int ns = open(netns, O_RDONLY | O_CLOEXEC);
-	int tap;
+	int device;
 
 	if (ns < 0 || setns(ns, CLONE_NEWNET))
 		die(netns);
 	close(ns);
-	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (tap < 0)
+	device = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (device < 0)
 		die("/dev/net/tun");
 	if (strlen(name) >= IFNAMSIZ) {
 		errno = ENAMETOOLONG;
 		die(name);
 	}
 	strcpy(request.ifr_name, name);
-	if (ioctl(tap, TUNSETIFF, &request))
+	if (ioctl(device, TUNSETIFF, &request))
 		die(name);
-	return tap;
+	return device;
 }
 
 /* Unicast IP, but not neighbour discovery: what the rules are about */
-static bool is_subject(const unsigned char *f, size_t length)
+static bool is_subject(const unsigned char *f, size_t length, bool layer3)
 {
+	if (layer3 && length >= 20 && f[0] >> 4 == 4)
+		return f[16] >> 4 != 14;
+	if (layer3)
+		return length >= 41 && f[0] >> 4 == 6 && f[24] != 0xff && !(f[6] == 58 && f[40] >= 133 && f[40] <= 137);
 	if (length < 34 || f[0] & 1)
 		return false;
 	if (f[12] == 0x08 && f[13] == 0x00)
@@ -157,7 +162,7 @@ static void take(struct direction *d, const struct settings *s, const unsigned c
 		due = d->line_free_ns;
 	}
 	due += s->delay_us * 1000;
-	if (!is_subject(bytes, length)) {
+	if (!is_subject(bytes, length, s->layer3)) {
 		d->other++;
 		enqueue(d, &d->straight, bytes, length, due, false);
 		return;
@@ -235,6 +240,7 @@ static void set(struct settings *s, const char *argument)
 #define KNOWN(field) { #field, offsetof(struct settings, field) }
 		KNOWN(delay_us),   KNOWN(jitter_us),	   KNOWN(rate_kbit),	 KNOWN(loss_ppm),   KNOWN(seed),
 		KNOWN(drop_every), KNOWN(duplicate_every), KNOWN(reorder_every), KNOWN(reorder_us),
+		KNOWN(layer3),
 	};
 	const char *value = strchr(argument, '=');
 
@@ -261,8 +267,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = 5; i < argc; i++)
 		set(&settings, argv[i]);
-	int left = open_tap(argv[1], argv[2]);
-	int right = open_tap(argv[3], argv[4]);
+	int left = open_device(argv[1], argv[2], settings.layer3);
+	int right = open_device(argv[3], argv[4], settings.layer3);
 	for (int i = 0; i < 2; i++) {
 		d[i].in = i ? right : left;
 		d[i].out = i ? left : right;

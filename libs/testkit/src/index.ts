@@ -1,5 +1,6 @@
 export { Capture, type CaptureOptions, readCapture } from "./capture.ts";
 export { linkChecksumComplete, snmp6Counter, type TunnelEnd } from "./checksum-complete-link.ts";
+export { type ControlHost, linkCollector } from "./control-host.ts";
 export {
   type DatagramOptions,
   DatagramReceiver,
@@ -8,10 +9,11 @@ export {
   sendDatagrams,
 } from "./datagrams.ts";
 export { CommandError, type ExecOptions, type ExecResult, exec } from "./exec.ts";
+export { type FrameOptions, sendFrames } from "./frames.ts";
 export { type Iperf3Options, type Iperf3Result, runIperf3, startIperf3Server } from "./iperf3.ts";
 export { LossyRouter } from "./lossy-router.ts";
 export { type ExitStatus, ManagedProcess, type SpawnOptions } from "./managed-process.ts";
-export { type ControlHost, MeasuredPath, type PathHost, type PathOptions } from "./measured-path.ts";
+export { MeasuredPath, type PathHost, type PathOptions } from "./measured-path.ts";
 export { type InterfaceStatistics, Namespace } from "./namespace.ts";
 export { type NatsServer, startNatsServer } from "./nats-server.ts";
 export { type LinkEnd, NetLab } from "./net-lab.ts";
@@ -28,7 +30,7 @@ export {
   whyUnprivileged,
 } from "./privilege.ts";
 export { waitUntilReady } from "./ready.ts";
-export { colour, ledgerRules, type RouterBlock, RouterLedger } from "./router-ledger.ts";
+export { type CounterSource, colour, ledgerRules, type RouterBlock, RouterLedger } from "./router-ledger.ts";
 export {
   counterNames,
   type PacketMatch,

@@ -1,3 +1,4 @@
+import { CONTROL_DEVICE, type ControlHost, linkCollector } from "./control-host.ts";
 import { LossyRouter } from "./lossy-router.ts";
 import type { Namespace } from "./namespace.ts";
 import { NetLab } from "./net-lab.ts";
@@ -16,19 +17,11 @@ export interface PathHost {
   readonly controlDevice: string;
 }
 
-/** The host that collects, reached only by control links. */
-export interface ControlHost {
-  readonly ns: Namespace;
-  /** One address for both ends. */
-  readonly ipv4: string;
-  readonly ipv6: string;
-}
-
 /** How to build a path. */
 export interface PathOptions {
   /**
    * Put a namespace on either side of the router whose wire carries real segments, so that the router counts what a
-   * wire would while the hosts keep their offloads (default true; three hops instead of one).
+   * wire would while the hosts keep their offloads (default true, on bare IP false; three hops instead of one).
    */
   readonly realSegments?: boolean;
   /** Offloads of the measured interface at the source; the kernel's defaults otherwise. */
@@ -37,6 +30,8 @@ export interface PathOptions {
   readonly sinkOffloads?: Offloads;
   /** MTU of all links of the path (default 1500). */
   readonly mtu?: number;
+  /** All links of the path carry bare IP packets, without Ethernet: TUN devices (default false; no offloads). */
+  readonly layer3?: boolean;
   /** Replace the link behind the router by a wire with delay, jitter, reordering, … */
   readonly wire?: WireOptions;
 }
@@ -49,7 +44,6 @@ const MEASURED_DEVICE = "eth0";
 const RECEIVE_BUFFER_BYTES = 262_144;
 /** Room for whole windows where a link holds back its sender (GRO at the receiver, Linux 6.16). */
 const QUEUE_PACKETS = 10_000;
-const CONTROL_DEVICE = "ctl0";
 
 /**
  * `source — router — sink`, and a collector with a control link to each end:
@@ -89,7 +83,8 @@ export class MeasuredPath implements AsyncDisposable {
 
   static async #build(lab: NetLab, options: PathOptions): Promise<MeasuredPath> {
     const mtu = options.mtu ?? 1500;
-    const real = options.realSegments ?? true;
+    const layer3 = options.layer3 ?? false;
+    const real = options.realSegments ?? !layer3;
     const labels = real ? ["source", "entry", "router", "exit", "sink"] : ["source", "router", "sink"];
     const chain: Namespace[] = [];
     for (const label of labels) chain.push(await lab.namespace(label));
@@ -120,7 +115,9 @@ export class MeasuredPath implements AsyncDisposable {
         },
       ] as const;
       if (left === router && options.wire !== undefined) {
-        wire = await Wire.start(lab, ends[0], ends[1], options.wire);
+        wire = await Wire.start(lab, ends[0], ends[1], { ...options.wire, layer3 });
+      } else if (layer3) {
+        await Wire.start(lab, ends[0], ends[1], { layer3 });
       } else {
         await lab.link(...ends);
       }
@@ -149,7 +146,7 @@ export class MeasuredPath implements AsyncDisposable {
         await ns.sysctl({ "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1 });
       }
     }
-    const collector = await buildControl(lab, source, sink);
+    const collector = await linkCollector(lab, [source, sink]);
     const path = new MeasuredPath({
       lab,
       source: {
@@ -227,18 +224,3 @@ const network6 = (link: number) => `fd77:0:0:${link}::/64`;
 const address4 = (link: number, end: number) => `10.77.${link}.${end}`;
 const address6 = (link: number, end: number) => `fd77:0:0:${link}::${end}`;
 const addresses = (link: number, end: number) => [`${address4(link, end)}/24`, `${address6(link, end)}/64`];
-
-async function buildControl(lab: NetLab, source: Namespace, sink: Namespace): Promise<ControlHost> {
-  const ns = await lab.namespace("collector");
-  const own = { ipv4: "10.78.0.1", ipv6: "fd78::1" };
-  await ns.ip(`address add ${own.ipv4}/32 dev lo`, `address add ${own.ipv6}/128 dev lo nodad`);
-  for (const [i, host] of [source, sink].entries()) {
-    const n = i + 1;
-    await lab.link(
-      { ns, device: `ctl${n}`, addresses: [`10.78.${n}.1/24`, `fd78:0:0:${n}::1/64`] },
-      { ns: host, device: CONTROL_DEVICE, addresses: [`10.78.${n}.2/24`, `fd78:0:0:${n}::2/64`] },
-    );
-    await host.ip(`route add ${own.ipv4}/32 via 10.78.${n}.1`, `route add ${own.ipv6}/128 via fd78:0:0:${n}::1`);
-  }
-  return { ns, ...own };
-}

@@ -7,7 +7,7 @@ import { requireTool } from "./privilege.ts";
 const FOLDER = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** The small C programs of this package, `native/<name>.c`. */
-export type NativeProgram = "wire" | "datagrams";
+export type NativeProgram = "wire" | "datagrams" | "frames";
 
 /**
  * Path of a compiled C program of this package; compiles it if it is missing or older than its source.

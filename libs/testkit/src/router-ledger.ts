@@ -1,10 +1,15 @@
-import type { LossyRouter } from "./lossy-router.ts";
+import type { Counter } from "./nft-counters.ts";
 import type { PacketMatch, RouterRule } from "./router-rule.ts";
 
 /** What the router saw and dropped of one block's colour. */
 export interface RouterBlock {
   readonly seen: bigint;
   readonly dropped: bigint;
+}
+
+/** A LossyRouter, or something else with counters named as by {@link ledgerRules}. */
+export interface CounterSource {
+  counters(): Promise<ReadonlyMap<string, Counter>>;
 }
 
 const NS_PER_MS = 1_000_000n;
@@ -37,19 +42,19 @@ export function ledgerRules(drops: readonly RouterRule[], others: readonly Route
 export class RouterLedger implements AsyncDisposable {
   /** By block number; only blocks that began and ended while the ledger ran. */
   readonly blocks = new Map<bigint, RouterBlock>();
-  readonly #router: LossyRouter;
+  readonly #router: CounterSource;
   readonly #intervalNs: bigint;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #last = new Map<number, RouterBlock & { readonly blockNumber: bigint }>();
 
-  private constructor(router: LossyRouter, intervalNs: bigint) {
+  private constructor(router: CounterSource, intervalNs: bigint) {
     this.#router = router;
     this.#intervalNs = intervalNs;
   }
 
   /** Begins to keep the ledger; the router has `ledgerRules`. */
-  static start(router: LossyRouter, intervalNs: bigint): RouterLedger {
+  static start(router: CounterSource, intervalNs: bigint): RouterLedger {
     const ledger = new RouterLedger(router, intervalNs);
     ledger.#running = ledger.#run();
     return ledger;

@@ -19,6 +19,8 @@ export interface WireOptions {
   /** Every n-th packet is held back by `reorderUs`, so that later ones overtake it. */
   readonly reorderEvery?: number;
   readonly reorderUs?: number;
+  /** Between TUN devices, which carry bare IP packets, instead of TAP ones (default false). */
+  readonly layer3?: boolean;
 }
 
 /** Packets of one direction. `seen` = dropped + what went into the queue (+ duplicates); `other` is not IP, multicast, or ND. */
@@ -42,7 +44,7 @@ export interface WireState {
   readonly reverse: WireCounters;
 }
 
-/** A link between two TAP devices with delay and faults, made by a process in user space (no netem needed). */
+/** A link between two TAP (or TUN) devices with delay and faults, made by a process in user space (no netem needed). */
 export class Wire implements AsyncDisposable {
   readonly #process: ManagedProcess;
 
@@ -54,7 +56,7 @@ export class Wire implements AsyncDisposable {
   static async start(lab: NetLab, a: LinkEnd, b: LinkEnd, options: WireOptions): Promise<Wire> {
     const program = await nativeProgram("wire");
     const settings = Object.entries(options).map(
-      ([name, value]) => `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}=${value}`,
+      ([name, value]) => `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}=${Number(value)}`,
     );
     const child = lab.here.spawn([program, a.ns.path, a.device, b.ns.path, b.device, ...settings]);
     await child.waitForLine(/^up$/, { deadlineMs: ANSWER_DEADLINE_MS });

@@ -6,7 +6,7 @@ import { type ManagedProcess, MeasuredPath, type PathOptions, waitFor } from "@w
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const SKEWED_AGENT = fileURLToPath(new URL("../fixtures/skewed-agent.ts", import.meta.url));
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 /** What runs in a suite. */
 export interface SuiteOptions {
@@ -21,6 +21,14 @@ export interface SuiteOptions {
   readonly transport?: "grpc" | "nats";
 }
 
+/** A network with a measured path and a collector. */
+export interface SuitePath extends AsyncDisposable, Pick<MeasuredPath, "lab" | "collector"> {
+  readonly source: MeasuredHost;
+  readonly sink: MeasuredHost;
+}
+
+type MeasuredHost = Pick<MeasuredPath["source"], "ns" | "device">;
+
 /** The clock of a host of its own; all hosts of a suite otherwise share this kernel's. */
 export interface HostClock {
   /** Ahead of this kernel's clock. */
@@ -32,8 +40,8 @@ export interface HostClock {
 }
 
 /** Source, router, sink and collector as a user starts them, each in a namespace of its own. */
-export class Suite implements AsyncDisposable {
-  readonly path: MeasuredPath;
+export class Suite<Path extends SuitePath = MeasuredPath> implements AsyncDisposable {
+  readonly path: Path;
   readonly client: Client<typeof QueryService>;
   readonly intervalNs: bigint;
   /** Where the query API answers, from the test's own namespace and from the collector's. */
@@ -45,7 +53,7 @@ export class Suite implements AsyncDisposable {
   sink: ManagedProcess | undefined;
   collector: ManagedProcess | undefined;
 
-  private constructor(path: MeasuredPath, options: SuiteOptions) {
+  private constructor(path: Path, options: SuiteOptions) {
     this.path = path;
     this.#options = options;
     this.#storeDir = `${path.lab.folder}/store`;
@@ -55,7 +63,11 @@ export class Suite implements AsyncDisposable {
 
   /** Builds the network and starts collector, sink and source, in this order; all three are ready. */
   static async start(options: SuiteOptions = {}): Promise<Suite> {
-    const path = await MeasuredPath.create(options.path);
+    return Suite.startOn(await MeasuredPath.create(options.path), options);
+  }
+
+  /** The same on a network that is there already, and goes with the suite. */
+  static async startOn<Path extends SuitePath>(path: Path, options: SuiteOptions = {}): Promise<Suite<Path>> {
     const suite = new Suite(path, options);
     try {
       await path.lab.link(
@@ -116,7 +128,7 @@ export class Suite implements AsyncDisposable {
     return this.sink;
   }
 
-  #agent(role: "source" | "sink", host: MeasuredPath["source"], extra: readonly string[]): ManagedProcess {
+  #agent(role: "source" | "sink", host: MeasuredHost, extra: readonly string[]): ManagedProcess {
     const report =
       this.#options.transport === "nats"
         ? ["--report", this.#natsUrl, "--spool", `${this.path.lab.folder}/spool-${role}`]
