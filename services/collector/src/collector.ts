@@ -15,6 +15,7 @@ import { openChdb } from "./store/chdb.ts";
 import { openClickHouse } from "./store/clickhouse.ts";
 import { prepareSchema } from "./store/schema.ts";
 import type { Store } from "./store/store.ts";
+import { SurplusWatch } from "./surplus-watch.ts";
 
 const NS_PER_S = 1_000_000_000n;
 
@@ -54,9 +55,18 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
   const feed = new LossFeed(store, clock, log);
   closers.add(() => feed.close());
   await feed.start();
-  const ingest = new Ingest({ store, clock, nowNs: systemNowNs, log, onStored: (stored) => feed.touched(stored) });
+  const surplus = new SurplusWatch(log);
+  const ingest = new Ingest({
+    store,
+    clock,
+    nowNs: systemNowNs,
+    log,
+    onStored: (stored) => feed.touched(stored),
+    onReport: (report) => surplus.heard(report),
+  });
   closers.add(() => ingest.close());
   feed.subscribe(new HintLog(log).listener);
+  feed.subscribe(surplus.listener);
   if (config.print) feed.subscribe((await LossPrinter.create(store, clock, output)).listener);
   const healthy = () => !ingest.batcher.failing;
   const metrics = await listenMetrics(config, feed, ingest, healthy);

@@ -38,6 +38,7 @@ export class Ingest {
   readonly #nowNs: NowNs;
   readonly #log: Logger;
   readonly #boots: BootLogs;
+  readonly #onReport: ((report: Report) => void) | undefined;
 
   constructor(options: {
     readonly store: Store;
@@ -45,7 +46,10 @@ export class Ingest {
     readonly nowNs: NowNs;
     readonly log: Logger;
     readonly onStored?: (stored: Stored) => void;
+    /** Called with every report that was stored, once. */
+    readonly onReport?: (report: Report) => void;
   }) {
+    this.#onReport = options.onReport;
     this.#nowNs = options.nowNs;
     this.#log = options.log;
     this.batcher = new Batcher(options.store, options.clock, options.log, options.onStored);
@@ -111,6 +115,7 @@ export class Ingest {
     const offsetNs = boot.offsetNs(arrivedNs - report.sentAtNs);
     await this.batcher.add(key, reportRows(report, arrivedNs, offsetNs));
     boot.sequences(key.kind).add(Number(key.sequence));
+    this.#onReport?.(report);
     return { status: "stored" };
   }
 

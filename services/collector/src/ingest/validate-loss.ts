@@ -1,8 +1,10 @@
+import { isIP } from "node:net";
 import type { FlowCount, LossBatch, LossBlock } from "@waymark/proto/report";
 import { validateFlowName, validateInterval, validatePathName, validateTime } from "./fields.ts";
 import { check } from "./refusal.ts";
 
 const MAX_PARTS = 65_536;
+const MAX_DESTINATIONS = 16;
 // Beyond any link: 2^50 packets a day are 13 billion a second. Sums of a report's flows stay below 2^63.
 const MAX_PACKETS = 2n ** 50n;
 const MAX_BYTES = 2n ** 60n;
@@ -20,6 +22,7 @@ function validateBlock(block: LossBlock, nowNs: bigint): void {
   check(parts >= 1 && parts <= MAX_PARTS, "block", `parts ${parts} is not 1 to ${MAX_PARTS}`);
   check(part < parts, "block", `part ${part} is not less than parts ${parts}`);
   validateTimes(block, nowNs);
+  validateDestinations(block.topDestinations);
   let packets = 0n;
   let bytes = 0n;
   const names = new Set<string>();
@@ -31,6 +34,11 @@ function validateBlock(block: LossBlock, nowNs: bigint): void {
     bytes += flow.l3Bytes;
   }
   check(packets <= MAX_PACKETS && bytes <= MAX_BYTES, "flow", "a block counts more than any link carries");
+}
+
+function validateDestinations(addresses: readonly string[]): void {
+  check(addresses.length <= MAX_DESTINATIONS, "block", `top_destinations are more than ${MAX_DESTINATIONS}`);
+  for (const address of addresses) check(isIP(address) !== 0, "block", "a top destination is no IP address");
 }
 
 function validateTimes(block: LossBlock, nowNs: bigint): void {

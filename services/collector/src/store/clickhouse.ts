@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { type ClickHouseClient, createClient } from "@clickhouse/client";
+import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { type InsertRows, QUERY_SETTINGS, type SqlParams, type SqlRow, type Store, storeError } from "./store.ts";
 
 const DATABASE = "waymark";
@@ -20,6 +20,8 @@ export async function openClickHouse(url: URL): Promise<Store> {
     password: decodeURIComponent(url.password),
     request_timeout: REQUEST_TIMEOUT_MS,
     clickhouse_settings: QUERY_SETTINGS,
+    // What goes wrong comes back as an error.
+    log: { level: ClickHouseLogLevel.OFF },
   };
   const first = createClient(common);
   try {
