@@ -1,0 +1,106 @@
+import { LossVerdict } from "@waymark/proto/query";
+import { openClickHouse } from "../src/store/clickhouse.ts";
+import { type ClickHouseFront, startClickHouseFront } from "./clickhouse-front.ts";
+import { Pusher, queryClient, startTestCollector, type TestCollector } from "./harness.ts";
+import { type BlockFacts, block, flow, L, presence, reportOf } from "./history.ts";
+import { freePort, temporaryDirectory } from "./temporary.ts";
+
+// A collector with --store http://…, against the real engine behind a front that speaks the server's protocol.
+
+const directory = temporaryDirectory();
+const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+const B = nowNs() / L - 2n;
+let front: ClickHouseFront;
+let collector: TestCollector;
+let pusher: Pusher;
+
+async function start(): Promise<void> {
+  const place = new URL(front.url);
+  place.username = "waymark";
+  place.password = "p@ss:word";
+  collector = await startTestCollector(`${place.href}measured`);
+  pusher = new Pusher(collector.grpcPort);
+}
+
+async function stop(): Promise<void> {
+  pusher.close();
+  await collector.close();
+}
+
+beforeAll(async () => {
+  front = await startClickHouseFront(directory.path);
+  await start();
+});
+
+afterAll(async () => {
+  await stop();
+  await front.close();
+  directory.remove();
+});
+
+function recent(role: "source" | "sink", more: Partial<BlockFacts>, blockNumber = B) {
+  return reportOf({ ...block(role, blockNumber, more), storedNs: nowNs() });
+}
+
+async function blocksOf(path: string) {
+  return (await queryClient(collector.apiPort).listLoss({ path })).blocks;
+}
+
+test("gives name and password to the server, and to nobody else", async () => {
+  expect(front.lastUser()).toBe(`Basic ${Buffer.from("waymark:p@ss:word").toString("base64")}`);
+  const store = await openClickHouse(new URL(`${front.url.replace("//", "//me:secret@")}/measured`));
+  expect(store.location).not.toContain("secret");
+  await store.close();
+});
+
+test("stores and answers the same, names with quotes and backslashes included", async () => {
+  const path = 'it\'s \\ "here"';
+  const joined = reportOf(presence("source", true, nowNs(), { path }));
+  await pusher.push(joined, recent("source", { path }), recent("sink", { path, flows: [flow("default", 91n)] }));
+  expect(await blocksOf(path)).toMatchObject([{ path, lostPackets: 9n, verdict: LossVerdict.COMPLETE }]);
+  const { paths } = await queryClient(collector.apiPort).listPaths({ path });
+  expect(paths).toMatchObject([{ path, flows: ["default"], confirmed: true }]);
+  expect((await queryClient(collector.apiPort).listAgents({})).agents).toMatchObject([
+    { agent: "left" },
+    { agent: "right" },
+  ]);
+});
+
+test("stores nothing twice after a restart", async () => {
+  const reports = [recent("source", { path: "twice" }), recent("sink", { path: "twice" })];
+  await pusher.push(...reports);
+  await stop();
+  await start();
+  await pusher.push(...reports);
+  expect(await blocksOf("twice")).toMatchObject([{ sentPackets: 100n, receivedPackets: 100n }]);
+});
+
+test("an insert that fails is repeated until it works, and acknowledged only then", async () => {
+  front.fail("refused before it is stored");
+  front.fail("refused before it is stored");
+  const answers = await pusher.push(recent("source", { path: "retried" }));
+  expect(answers.map(({ refused }) => refused)).toEqual([""]);
+  expect(await blocksOf("retried")).toMatchObject([{ sentPackets: 100n }]);
+});
+
+test("an insert that was stored although its answer was lost is not stored again", async () => {
+  const before = front.inserts();
+  front.fail("cut after it is stored");
+  await pusher.push(recent("source", { path: "cut" }), recent("sink", { path: "cut" }));
+  expect(await blocksOf("cut")).toMatchObject([{ sentPackets: 100n, receivedPackets: 100n, lostPackets: 0n }]);
+  expect(front.inserts()).toBeGreaterThan(before);
+});
+
+test("a report that the store will never take is refused alone", async () => {
+  front.fail("unparsable");
+  front.fail("unparsable");
+  const reports = [recent("source", { path: "poison" }), recent("sink", { path: "poison" })];
+  const answers = await pusher.push(...reports);
+  const refused = answers.map((answer) => answer.refused).filter((text) => text !== "");
+  expect(refused).toEqual(["the store cannot take it"]);
+  expect(await blocksOf("poison")).toHaveLength(1);
+});
+
+test("a server that does not answer is an error at the start", async () => {
+  await expect(openClickHouse(new URL(`http://127.0.0.1:${await freePort()}/x`))).rejects.toThrow(/open store/);
+});
