@@ -20,7 +20,9 @@ const NS_PER_MS = 1_000_000n;
 
 /** One line for one flow of one decided block, without the line's end: `[2020-09-20 08:08:20] loss=0`. */
 export function formatLossLine(row: LossRow, style: LineStyle): string {
-  const shown = row.verdict === LossVerdict.COMPLETE || (row.numbered && row.reasons.every((r) => SHOWN.has(r)));
+  const shown =
+    row.verdict === LossVerdict.COMPLETE ||
+    (row.verdict === LossVerdict.INVALID && row.numbered && row.reasons.every((r) => SHOWN.has(r)));
   const loss = coloured(`loss=${shown ? row.lostPackets : "?"}`, shown, row.lostPackets, style.colour);
   const parts = [`[${localTime(row.startNs)}]`, loss];
   const why = explanation(row);
