@@ -1,4 +1,4 @@
-import type { Logger, Publisher } from "@waymark/agent";
+import { errorLine, type Logger, type Publisher } from "@waymark/agent";
 import { type Block, blockStart } from "./block.ts";
 import type { ClockStep } from "./clock-step.ts";
 import type { Measurement } from "./config.ts";
@@ -29,6 +29,8 @@ export interface AgentDependencies {
 const LEASE_RENEWAL_MS = 1000;
 /** How long the last reports may take at an orderly end. */
 const FLUSH_MS = 5000;
+/** How long reports of before a backward step may take; then those that are not spooled are lost and counted. */
+const RETIRE_MS = 600_000;
 /** Steps that are remembered: those that a block not yet read may have seen. */
 const MAX_STEPS = 64;
 
@@ -101,7 +103,7 @@ class Session {
   #interruptedUntil = -1n;
   readonly #unseen = new UnseenPackets();
   /** Reports of earlier boots that are still under way. */
-  readonly #earlier: Publisher[] = [];
+  readonly #earlier = new Set<Publisher>();
 
   constructor(deps: AgentDependencies) {
     this.#deps = deps;
@@ -133,7 +135,7 @@ class Session {
     this.#steps = [...this.#steps, step].slice(-MAX_STEPS);
     if (this.#meter.followClock() === "forward") return;
     this.#emit(this.#meter.readAll(), step.beforeNs);
-    this.#earlier.push(this.#publisher);
+    this.#retire(this.#publisher);
     this.#meter.restart();
     // What passed while nothing was open lies before the new beginning.
     this.#missed = this.#meter.missedPackets();
@@ -154,6 +156,16 @@ class Session {
     const publishers = [...this.#earlier, this.#publisher];
     await Promise.all(publishers.map((publisher) => publisher.flush({ deadlineMs: FLUSH_MS })));
     await Promise.all(publishers.map((publisher) => publisher.close()));
+  }
+
+  /** Lets an earlier boot's reports go out, then lets go of it. */
+  #retire(publisher: Publisher): void {
+    this.#earlier.add(publisher);
+    void publisher
+      .flush({ deadlineMs: RETIRE_MS })
+      .then(() => publisher.close())
+      .catch((error: unknown) => this.#deps.logger.warn("reports of before a step lost", { error: errorLine(error) }))
+      .finally(() => this.#earlier.delete(publisher));
   }
 
   #emit(readings: readonly Reading[], untilNs: bigint): void {

@@ -59,7 +59,9 @@ export class Meter implements Disposable {
     this.#slots = measurement.perFlow ? FLOW_TABLE_SLOTS : SLOTS;
     this.#object = load(measurement, linkHeaderLength(device, linkType), this.#slots, this.hook === "clsact");
     try {
-      for (let slot = 0; slot < this.#slots; slot++) this.#flowTables.set(slot, this.#newTable());
+      // Each takes the kernel some milliseconds; without flow tables one is enough to wait by.
+      const tables = measurement.perFlow ? this.#slots : 1;
+      for (let slot = 0; slot < tables; slot++) this.#flowTables.set(slot, this.#newTable());
       this.renewLease();
       this.#arm(0);
       this.#attachment = attach(this.#object, measurement.role, ifindex, this.hook, options.order);
@@ -124,8 +126,10 @@ export class Meter implements Disposable {
   /** True if anything was counted in a block that was not read yet. */
   hasUnread(): boolean {
     return this.#claimed().some(({ slot }) => {
-      const own = this.#ruleIndices(slot).some((index) => (this.#object.map("counts").sum(index)?.packets ?? 0n) > 0n);
-      return own || !this.#flowTables.get(slot)?.entries({ batch: 1 }).next().done;
+      if (this.#ruleIndices(slot).some((index) => (this.#object.map("counts").sum(index)?.packets ?? 0n) > 0n))
+        return true;
+      const table = this.#measurement.perFlow ? this.#flowTables.get(slot) : undefined;
+      return table !== undefined && !table.entries({ batch: 1 }).next().done;
     });
   }
 
