@@ -7,7 +7,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { silentLogger } from "@waymark/agent";
 import { ReportSchema } from "@waymark/proto/report";
 import { StoreClock, systemNowNs } from "../src/clock.ts";
-import { Ingest } from "../src/ingest/ingest.ts";
+import { Ingest, type Receipt } from "../src/ingest/ingest.ts";
 import { listAgents } from "../src/store/agent-query.ts";
 import { openChdb } from "../src/store/chdb.ts";
 import { END_OF_TIME_NS, listLoss } from "../src/store/loss-query.ts";
@@ -20,6 +20,8 @@ const REPORTS = 4000;
 const BLOCKS_A_REPORT = 50;
 const FLOWS_A_BLOCK = 4;
 const REPEATS = 5;
+// As many as a stream of JetStream may have.
+const UNDER_WAY = 400;
 // Of paths with a source and a sink each, a block every second for as long as it takes.
 const PATHS = 50;
 
@@ -82,7 +84,12 @@ async function benchIngest(store: Store): Promise<void> {
   const bodies = reports();
   const ingest = new Ingest({ store, clock: new StoreClock(systemNowNs), nowNs: systemNowNs, log: silentLogger });
   const began = performance.now();
-  const receipts = await Promise.all(bodies.map((body) => ingest.take(body, systemNowNs())));
+  const receipts: Receipt[] = [];
+  const waiting = bodies.values();
+  const take = async () => {
+    for (const body of waiting) receipts.push(await ingest.take(body, systemNowNs()));
+  };
+  await Promise.all(Array.from({ length: UNDER_WAY }, take));
   const seconds = (performance.now() - began) / 1000;
   const stored = receipts.filter(({ outcome }) => outcome.status === "stored").length;
   const rows = stored * BLOCKS_A_REPORT;
