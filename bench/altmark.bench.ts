@@ -1,7 +1,7 @@
 // What altmark costs a packet: averages of BPF_PROG_TEST_RUN over one packet, each beside an empty program that is
 // measured around it in the same run. Marking and clearing are measured together (a packet is marked once only) and
 // shown as the half of both.
-import { BpfObject, taiNow } from "@waymark/bpf-runtime";
+import { BpfObject, monotonicNow, taiNow } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { buildPacket } from "@waymark/packet";
 import { altmarkBenchSpec } from "../services/altmark/bpf/altmark_bench.gen.ts";
@@ -59,12 +59,16 @@ function load({ rules: flowRules = [], perFlow = false }: Case) {
     },
     rules: Array.from({ length: 64 }, (_, i) => (flowRules[i] ? kernelRule(flowRules[i]) : unused)),
   });
-  open.map("counts").setMaxEntries(SLOTS * Math.max(1, flowRules.length));
+  open.map("counts").setMaxEntries(SLOTS * (Math.max(1, flowRules.length) + 1));
   const object = open.load();
   const tables = object.map("flow_tables");
   for (let slot = 0; slot < SLOTS; slot++) tables.set(slot, tables.createInner({ maxEntries: 65_536 }));
   const noon = 10n * DAY_NS + DAY_NS / 10n;
-  object.map("control").set(0, { clock_offset_ns: noon - taiNow(), lease_until_ns: 2n ** 63n });
+  object.map("control").set(0, {
+    clock_offset_ns: noon - taiNow(),
+    lease_until_ns: 2n ** 63n,
+    tai_minus_monotonic_ns: taiNow() - monotonicNow(),
+  });
   object.program("altmark_arm").testRun({ ctx: { mark: 0 } });
   return object;
 }

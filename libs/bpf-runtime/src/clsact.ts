@@ -119,6 +119,26 @@ export function attachClsact(programFd: number, program: string, place: ClsactPl
   return [attempt.link, attempt.details];
 }
 
+/** A filter's place. */
+export interface TcFilterPlace {
+  readonly ifindex: number;
+  readonly direction: Direction;
+  readonly priority: number;
+}
+
+/**
+ * How many clsact filters classify before the one of this priority; each can end classification, so that the packet
+ * never gets to it.
+ * @throws BpfError BPF_NO_INTERFACE
+ */
+export function tcFiltersBefore({ ifindex, direction, priority }: TcFilterPlace): number {
+  return preceding(listFilters(ifindex, direction), priority);
+}
+
+function preceding(filters: readonly NativeFilter[], priority: number): number {
+  return filters.filter((filter) => filter.priority < priority && filter.handle !== 0).length;
+}
+
 /** Which filters to look for. */
 export interface StaleTcOptions {
   readonly ifindex: number;

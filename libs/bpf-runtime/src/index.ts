@@ -1,6 +1,6 @@
 export { clockNow, type KernelClockHealth, kernelBootId, kernelClockHealth, monotonicNow, taiNow } from "./clock.ts";
 export { type ClockStep, type WatchOptions, watchClockSteps } from "./clock-steps.ts";
-export { removeStaleTc, type StaleTcOptions } from "./clsact.ts";
+export { removeStaleTc, type StaleTcOptions, type TcFilterPlace, tcFiltersBefore } from "./clsact.ts";
 export { BPF_ERROR_CODES, BpfError, type BpfErrorCode, VerifierError } from "./errors.ts";
 export { FEATURES, type Feature, type FeatureName, probeFeature, probeFeatures } from "./feature.ts";
 export {

@@ -287,11 +287,15 @@ static __always_inline __u32 altmark_clear(struct __sk_buff *skb)
 	wm_wire(skb, &packet, &wire);
 	if (!config.keep_marks && altmark_write_tos(skb, &packet, packet.tos & WM_ECN_MASK))
 		return ALTMARK_MARK_FAILED;
-	if (rule < 0)
+	if (rule < 0 && (!now || !packet.fragment))
 		return ALTMARK_UNMATCHED;
 	if (!now)
 		return reason;
 	block = altmark_block_of(now, packet.tos, &out_of_guard);
+	if (rule < 0) {
+		altmark_count_packet(skb, &packet, &wire, block, config.rules, 0);
+		return ALTMARK_UNMATCHED;
+	}
 	altmark_count_packet(skb, &packet, &wire, block, rule, out_of_guard);
 	return ALTMARK_REASONS;
 }

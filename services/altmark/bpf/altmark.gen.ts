@@ -12,21 +12,24 @@ import {
   u8,
 } from "@waymark/bpf-runtime/generated";
 
-/** `struct altmark_control`, 16 octets */
+/** `struct altmark_control`, 24 octets */
 export interface AltmarkControl {
   readonly clock_offset_ns: bigint;
   readonly lease_until_ns: bigint;
+  readonly tai_minus_monotonic_ns: bigint;
 }
 
 export const altmarkControl: Codec<AltmarkControl> = {
-  size: 16,
+  size: 24,
   decode: (view, at) => ({
     clock_offset_ns: view.getBigInt64(at, true),
     lease_until_ns: view.getBigUint64(at + 8, true),
+    tai_minus_monotonic_ns: view.getBigInt64(at + 16, true),
   }),
   encode: (view, at, value) => {
     s64.encode(view, at, value.clock_offset_ns, "altmark_control.clock_offset_ns");
     u64.encode(view, at + 8, value.lease_until_ns, "altmark_control.lease_until_ns");
+    s64.encode(view, at + 16, value.tai_minus_monotonic_ns, "altmark_control.tai_minus_monotonic_ns");
   },
 };
 

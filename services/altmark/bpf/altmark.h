@@ -14,6 +14,8 @@
 #define ALTMARK_MAX_SLOTS   64 /* blocks that may wait to be read: a power of two */
 #define ALTMARK_MAX_RULES   64
 #define ALTMARK_MAX_REPORTS 8 /* own report connections */
+#define ALTMARK_STEP_NS	    1000000 /* a clock that moved by more against CLOCK_MONOTONIC was stepped */
+#define ALTMARK_RETRY_NS    100000000 /* how often to look again after a step, until user space has dealt with it */
 #define ALTMARK_MAX_SAMPLES 64 /* destinations of sampled packets: a power of two */
 
 /* altmark_now: block number, phase and whether there is a block at all, in one word so that one read is consistent. */
@@ -98,6 +100,7 @@ struct altmark_config {
 struct altmark_control {
 	__s64 clock_offset_ns; /* what to add to CLOCK_TAI for Unix time */
 	__u64 lease_until_ns;  /* CLOCK_MONOTONIC */
+	__s64 tai_minus_monotonic_ns; /* when clock_offset_ns was taken: another one now means a step */
 };
 
 struct altmark_endpoint {

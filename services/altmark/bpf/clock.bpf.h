@@ -64,11 +64,19 @@ static __always_inline __u64 altmark_turn(void)
 	__u64 now, block, offset, phase, next, open = ALTMARK_ACTIVE;
 	struct altmark_control *order;
 	__u32 zero = 0;
+	__s64 moved;
 
 	order = bpf_map_lookup_elem(&control, &zero);
 	if (!order || !interval)
 		return 1000000000;
-	now = bpf_ktime_get_tai_ns() + order->clock_offset_ns;
+	now = bpf_ktime_get_tai_ns();
+	moved = (__s64)(now - bpf_ktime_get_ns()) - order->tai_minus_monotonic_ns;
+	if (moved > ALTMARK_STEP_NS || moved < -ALTMARK_STEP_NS) {
+		/* Stepped, and user space has not said what that means: count nothing rather than in a wrong block. */
+		altmark_now = 0;
+		return ALTMARK_RETRY_NS;
+	}
+	now += order->clock_offset_ns;
 	block = now / interval;
 	offset = now - block * interval;
 	if (offset < guard) {
@@ -87,8 +95,10 @@ static __always_inline __u64 altmark_turn(void)
 	if (block < altmark_last_block) {
 		open = 0;
 	} else {
-		/* A sink counts into the neighbours as well: late packets of the block before, early ones of the next. */
-		if (config.is_sink && (!altmark_claim(block + 1) || (!altmark_last_block && !altmark_claim(block - 1))))
+		/* A sink counts into the neighbours as well: late packets of the block before, as long as they are given
+		 * to it, and early ones of the next. */
+		if (config.is_sink && (!altmark_claim(block + 1) ||
+				       (phase <= ALTMARK_PHASE_FIRST_HALF && !altmark_claim(block - 1))))
 			open = 0;
 		if (!altmark_claim(block))
 			open = 0;

@@ -11,8 +11,9 @@
 /* First match wins. Only the first config.rules are looked at. */
 const volatile struct altmark_rule rules[ALTMARK_MAX_RULES] = {};
 
-/* By slot and rule: index slot * flows + rule. Programs add; user space reads and clears a slot that is at rest. With
- * --per-flow it holds what found no room in the flow table. */
+/* By slot and rule: index slot * (rules + 1) + rule. Programs add; user space reads and clears a slot that is at rest.
+ * With --per-flow it holds what found no room in the flow table. The last counter of a slot holds marked fragments that
+ * match no rule: the source marks none such, so they were made on the way. Without rules all packets are rule 0. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, ALTMARK_MAX_SLOTS);
@@ -194,12 +195,12 @@ static __always_inline int altmark_count_packet(struct __sk_buff *skb, const str
 						const struct wm_wire *wire, __u64 block, __u32 rule,
 						__u32 out_of_guard)
 {
-	__u32 slot = block & (config.slots - 1), flows = config.rules ? config.rules : 1, index;
+	__u32 slot = block & (config.slots - 1), rules = config.rules ? config.rules : 1, index;
 	struct altmark_count *count;
 
-	if (config.per_flow && altmark_count_flow(skb, packet, wire, slot, rule, out_of_guard))
+	if (config.per_flow && rule < rules && altmark_count_flow(skb, packet, wire, slot, rule, out_of_guard))
 		return 1;
-	index = slot * flows + rule;
+	index = slot * (rules + 1) + rule;
 	count = bpf_map_lookup_elem(&counts, &index);
 	if (!count)
 		return 0;

@@ -27,6 +27,8 @@ export interface AgentDependencies {
 }
 
 const LEASE_RENEWAL_MS = 1000;
+/** A clock that moved by more against CLOCK_MONOTONIC was stepped (ALTMARK_STEP_NS). */
+const STEP_NS = 1_000_000n;
 /** How long the last reports may take at an orderly end. */
 const FLUSH_MS = 5000;
 /** How long reports of before a backward step may take; then those that are not spooled are lost and counted. */
@@ -65,7 +67,7 @@ export async function runAgent(deps: AgentDependencies, signal: AbortSignal): Pr
 }
 
 async function watchSteps(deps: AgentDependencies, session: Session, signal: AbortSignal): Promise<void> {
-  for await (const step of deps.clock.steps(signal)) session.stepped(step);
+  for await (const _ of deps.clock.changes(signal)) session.checkClock();
 }
 
 function attempt(action: () => void, fail: (error: unknown) => void): void {
@@ -102,11 +104,14 @@ class Session {
   #displaced = false;
   #interruptedUntil = -1n;
   readonly #unseen = new UnseenPackets();
+  #offsetNs: bigint;
+  #taiNs: bigint;
   /** Reports of earlier boots that are still under way. */
   readonly #earlier = new Set<Publisher>();
 
   constructor(deps: AgentDependencies) {
     this.#deps = deps;
+    [this.#offsetNs, this.#taiNs] = [deps.clock.offsetNs(), deps.clock.offsetFromTaiNs()];
     this.#meter = deps.openMeter();
     this.#attachedNs = deps.clock.nowNs();
     this.#publisher = deps.openPublisher(this.#meter, () => this.#unseen.total);
@@ -116,21 +121,38 @@ class Session {
   /** Once a second: the programs of kernels without TCX pass packets untouched when this stops. */
   keepAlive(): void {
     this.#deps.checkInterface();
+    this.checkClock();
     this.#meter.renewLease();
     if (!this.#meter.keepPlace()) return;
+    if (!this.#displaced) {
+      const hint = "blocks of this time are not COMPLETE; --order last accepts what it lets through";
+      this.#deps.logger.warn("another program runs in front of this one and may hide packets", { hint });
+    }
     this.#displaced = true;
-    this.#deps.logger.warn("another program had been attached in front of this one; back in place");
   }
 
   /** Publishes every block that has come to rest. */
   read(): void {
+    // First, so that no block goes out that a step has touched and nobody has noticed.
+    this.checkClock();
     const readings = this.#meter.readFinished();
     this.#lookForUnseen(readings);
     this.#emit(readings, this.#deps.clock.nowNs());
   }
 
-  /** The wall clock was stepped: blocks that it touched say so, and no block number is used twice under one boot. */
-  stepped(step: ClockStep): void {
+  /** Looks whether the clock was stepped, or told another offset from TAI. */
+  checkClock(): void {
+    const { clock } = this.#deps;
+    const [offsetNs, taiNs] = [clock.offsetNs(), clock.offsetFromTaiNs()];
+    const by = offsetNs - this.#offsetNs;
+    if (by <= STEP_NS && by >= -STEP_NS && taiNs === this.#taiNs) return;
+    const afterNs = clock.nowNs();
+    [this.#offsetNs, this.#taiNs] = [offsetNs, taiNs];
+    this.#stepped({ beforeNs: afterNs - by, afterNs });
+  }
+
+  /** Blocks that a step touched say so, and no block number is used twice under one boot. */
+  #stepped(step: ClockStep): void {
     this.#deps.logger.warn("wall clock stepped", { by_ms: Number(step.afterNs - step.beforeNs) / 1e6 });
     this.#steps = [...this.#steps, step].slice(-MAX_STEPS);
     if (this.#meter.followClock() === "forward") return;
@@ -189,9 +211,10 @@ class Session {
     const now = missed !== this.#missed || this.#displaced;
     this.#missed = missed;
     this.#displaced = false;
-    // What is open now was open then, too: the next two blocks carry the flag on.
+    // What is open now may have been open then, too, and its neighbours are counted in as well.
     const newest = readings.at(-1)?.blockNumber ?? 0n;
-    if (now) this.#interruptedUntil = newest + 2n;
+    const open = this.#meter.openBlock;
+    if (now) this.#interruptedUntil = (open > newest ? open : newest) + 1n;
     return (readings[0]?.blockNumber ?? 0n) <= this.#interruptedUntil;
   }
 

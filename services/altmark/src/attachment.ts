@@ -4,6 +4,7 @@ import {
   type Direction,
   type Order,
   removeStaleTc,
+  tcFiltersBefore,
   tcxPrograms,
 } from "@waymark/bpf-runtime";
 
@@ -32,16 +33,33 @@ export class Attachment implements Disposable {
     this.#link = program.attachTc(place);
   }
 
-  /** Goes back to its place if somebody took it; true if so. A clsact filter keeps its priority and never needs it. */
+  /**
+   * Looks whether a stranger's program runs where it can hide packets from ours, and goes back to its place where it can:
+   * true if so. Without TCX a filter of a lower priority stays in front until it is gone, and each look says true. Who asked
+   * to be last has accepted that.
+   */
   keepPlace(): boolean {
     const { ifindex, direction, hook, order } = this.#place;
-    if (hook === "clsact") return false;
+    if (hook === "clsact") {
+      if (order === "last" || this.#filtersBefore() === 0) return false;
+      this.#reattach();
+      return true;
+    }
     const programs = tcxPrograms(ifindex, direction);
     if (programs.at(order === "first" ? 0 : -1) === this.#program.info().id) return false;
-    // The kernel takes a program once only, so there is a moment without it; packets were hidden before already.
+    this.#reattach();
+    return true;
+  }
+
+  #filtersBefore(): number {
+    const { ifindex, direction } = this.#place;
+    return tcFiltersBefore({ ifindex, direction, priority: this.#link.priority ?? 0 });
+  }
+
+  /** The kernel takes a program once only, so there is a moment without it; packets were hidden before already. */
+  #reattach(): void {
     this.#link.close();
     this.#link = this.#program.attachTc(this.#place);
-    return true;
   }
 
   [Symbol.dispose](): void {

@@ -20,6 +20,8 @@ export interface Block {
   readonly clockStepped: boolean;
   /** Source without rules: where sampled packets went, the most frequent first. */
   readonly topDestinations: readonly string[];
+  /** Sink: marked fragments that match no rule of any path. */
+  readonly unmatchedFragments: bigint;
   readonly flows: readonly FlowCount[];
 }
 

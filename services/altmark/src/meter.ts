@@ -1,6 +1,15 @@
-import { type BpfMap, BpfObject, interfaceCounters, interfaceInfo, probeFeature } from "@waymark/bpf-runtime";
+import {
+  type BpfMap,
+  BpfObject,
+  interfaceCounters,
+  interfaceInfo,
+  monotonicNow,
+  probeFeature,
+  taiNow,
+} from "@waymark/bpf-runtime";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
 import { Attachment } from "./attachment.ts";
+import { clockOffset } from "./clock-offset.ts";
 import type { Measurement } from "./config.ts";
 import { tupleName } from "./flow-name.ts";
 import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
@@ -44,6 +53,7 @@ export class Meter implements Disposable {
   readonly #clock: WallClock;
   readonly #measurement: Measurement;
   readonly #slots: number;
+  #time = { clock_offset_ns: 0n, tai_minus_monotonic_ns: 0n };
   /** Swapped into slot 0 to and fro, where there are no flow tables, for what the swap waits for. */
   #spare: FlowTable | undefined;
 
@@ -62,7 +72,7 @@ export class Meter implements Disposable {
       // Each takes the kernel some milliseconds; without flow tables one is enough to wait by.
       const tables = measurement.perFlow ? this.#slots : 1;
       for (let slot = 0; slot < tables; slot++) this.#flowTables.set(slot, this.#newTable());
-      this.renewLease();
+      this.#takeTime();
       this.#arm(0);
       this.#attachment = attach(this.#object, measurement.role, ifindex, this.hook, options.order);
     } catch (error) {
@@ -75,12 +85,18 @@ export class Meter implements Disposable {
     return this.#object.map("flow_tables");
   }
 
-  /** Tells the programs the clock's offset and that we live. At least once in three seconds. */
+  /** Tells the programs that we live. At least once in three seconds. */
   renewLease(): void {
-    this.#object.map("control").set(0, {
+    this.#object.map("control").set(0, { ...this.#time, lease_until_ns: monotonicNow() + LEASE_NS });
+  }
+
+  /** Takes over what the clock says now; until then the programs count nothing after a step. */
+  #takeTime(): void {
+    this.#time = {
       clock_offset_ns: this.#clock.offsetFromTaiNs(),
-      lease_until_ns: this.#clock.monotonicNs() + LEASE_NS,
-    });
+      tai_minus_monotonic_ns: clockOffset(taiNow, monotonicNow),
+    };
+    this.renewLease();
   }
 
   /** TCP to these addresses and ports is this agent's own and is not measured. The first eight count. */
@@ -146,9 +162,10 @@ export class Meter implements Disposable {
 
   /** Opens the block of the clock's new time. "back": it was open before; the programs pause until `restart`. */
   followClock(): "forward" | "back" {
-    this.renewLease();
+    const before = this.#object.data.get("altmark_last_block");
+    this.#takeTime();
     this.#arm(0);
-    return this.#now().active ? "forward" : "back";
+    return this.#now().block >= before ? "forward" : "back";
   }
 
   /** Begins anew at the clock's time, after `readAll`. */
@@ -170,6 +187,11 @@ export class Meter implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** The block that is open, by the programs' clock. */
+  get openBlock(): bigint {
+    return this.#now().block;
   }
 
   #now(): KernelClock {
@@ -199,9 +221,10 @@ export class Meter implements Disposable {
     if (finished.length === 0) return [];
     if (!this.#measurement.perFlow) this.#waitForPrograms();
     return finished.map(({ slot, blockNumber }) => {
-      const counted = [...this.#takeFlows(slot), ...this.#takeRules(slot)];
+      const rules = this.#takeRules(slot);
+      const counted = [...this.#takeFlows(slot), ...rules.slice(0, -1)];
       this.#object.map("slots").set(slot, 0n);
-      return { blockNumber, counted };
+      return { blockNumber, counted, unmatchedFragments: rules.at(-1)?.fragments ?? 0n };
     });
   }
 
@@ -229,10 +252,10 @@ export class Meter implements Disposable {
     return counted;
   }
 
-  /** Where the counters of a slot's rules are. */
+  /** Where the counters of a slot's rules are; the last is that of marked fragments that match none. */
   #ruleIndices(slot: number): number[] {
-    const rules = Math.max(1, this.#measurement.rules.length);
-    return Array.from({ length: rules }, (_, rule) => slot * rules + rule);
+    const counters = Math.max(1, this.#measurement.rules.length) + 1;
+    return Array.from({ length: counters }, (_, rule) => slot * counters + rule);
   }
 
   #takeRules(slot: number): Counted[] {
@@ -272,7 +295,7 @@ function load(measurement: Measurement, l2Length: number, slots: number, leased:
     },
     rules: Array.from({ length: 64 }, (_, i) => (rules[i] ? kernelRule(rules[i]) : unused)),
   });
-  open.map("counts").setMaxEntries(slots * Math.max(1, rules.length));
+  open.map("counts").setMaxEntries(slots * (Math.max(1, rules.length) + 1));
   return open.load();
 }
 

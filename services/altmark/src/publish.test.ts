@@ -15,6 +15,7 @@ function block(flows: number): Block {
     overflowed: false,
     clockStepped: false,
     topDestinations: [],
+    unmatchedFragments: 0n,
     flows: Array.from({ length: flows }, (_, i) => ({
       flow: `udp [2001:db8:1234:5678:9abc:def0:1234:${i.toString(16)}]:50000 > [2001:db8::2]:443`,
       packets: 2n ** 64n - 1n,

@@ -37,6 +37,7 @@ export function lossPayloads(block: Block): ReportPayload[] {
           overflowed: block.overflowed,
           clockStepped: block.clockStepped,
           flows,
+          unmatchedFragments: block.unmatchedFragments,
           topDestinations: part === 0 ? [...block.topDestinations] : [],
         }),
       ],

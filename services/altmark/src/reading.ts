@@ -19,6 +19,8 @@ export interface Counted {
 export interface Reading {
   readonly blockNumber: bigint;
   readonly counted: readonly Counted[];
+  /** Sink: marked fragments that match no rule, so that they were made on the way. */
+  readonly unmatchedFragments: bigint;
 }
 
 /** What is known of the time in which a block was counted. Nanoseconds since the Unix epoch. */
@@ -57,6 +59,7 @@ export function blocksOf(measurement: Measurement, reading: Reading, watch: Watc
     ),
     clockStepped: watch.steps.some((step) => touchedByStep(role, blockNumber, intervalNs, guardNs, step)),
     topDestinations: watch.topDestinations,
+    unmatchedFragments: reading.unmatchedFragments,
     ...flowsOf(measurement, path, reading.counted),
   }));
 }

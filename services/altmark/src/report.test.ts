@@ -21,6 +21,7 @@ function block(blockNumber: bigint, ...flows: Block["flows"]): Block {
     overflowed: false,
     clockStepped: false,
     topDestinations: [],
+    unmatchedFragments: 0n,
     flows,
   };
 }

@@ -6,7 +6,7 @@ import {
   monotonicNow,
   watchClockSteps,
 } from "@waymark/bpf-runtime";
-import type { ClockStep } from "./clock-step.ts";
+import { clockOffset } from "./clock-offset.ts";
 
 /** The wall clock that blocks are cut by. */
 export interface WallClock {
@@ -16,11 +16,13 @@ export interface WallClock {
   nowNs(): bigint;
   /** CLOCK_MONOTONIC in nanoseconds. */
   monotonicNs(): bigint;
+  /** Unix time minus CLOCK_MONOTONIC, to a few microseconds: it changes when the clock is stepped, not when it is slewed. */
+  offsetNs(): bigint;
   /** What to add to the kernel's CLOCK_TAI for Unix time, in nanoseconds. */
   offsetFromTaiNs(): bigint;
   health(): KernelClockHealth;
-  /** The steps of this clock, as they happen, until `signal` is aborted. */
-  steps(signal: AbortSignal): AsyncIterable<ClockStep>;
+  /** Yields when the clock may have been stepped, until `signal` is aborted. */
+  changes(signal: AbortSignal): AsyncIterable<unknown>;
 }
 
 /** CLOCK_REALTIME of this kernel. */
@@ -29,16 +31,9 @@ export function systemClock(): WallClock {
     kernelBootId: kernelBootId(),
     nowNs: clockNow,
     monotonicNs: monotonicNow,
+    offsetNs: () => clockOffset(clockNow, monotonicNow),
     offsetFromTaiNs: () => BigInt(kernelClockHealth().taiOffsetS) * -1_000_000_000n,
     health: kernelClockHealth,
-    steps: systemSteps,
+    changes: (signal) => watchClockSteps({ signal }),
   };
-}
-
-async function* systemSteps(signal: AbortSignal): AsyncGenerator<ClockStep> {
-  let offset = clockNow() - monotonicNow();
-  for await (const { atNs, monotonicNs } of watchClockSteps({ signal })) {
-    yield { beforeNs: monotonicNs + offset, afterNs: atNs };
-    offset = atNs - monotonicNs;
-  }
 }

@@ -162,6 +162,17 @@ describePrivileged("altmark_source", () => {
     expect(rig.count(8n)?.packets).toBe(1n);
   });
 
+  test("after a step that user space has not dealt with no block is open", () => {
+    using rig = new Rig();
+    rig.at(10n);
+    rig.at(10n, 0.2, { steppedNs: 5_000_000n });
+    expect(rig.run("altmark_source", v4())).toEqual(v4());
+    expect(rig.reasons()).toEqual({ ALTMARK_INACTIVE: 1n });
+    rig.at(10n, 0.2);
+    rig.run("altmark_source", v4());
+    expect(rig.count(10n)?.packets).toBe(1n);
+  });
+
   test("a block whose slot was not read yet is not counted over it", () => {
     using rig = new Rig({ slots: 8 });
     rig.at(10n);
@@ -220,6 +231,26 @@ describePrivileged("altmark_sink", () => {
     rig.at(10n, fraction);
     rig.run("altmark_sink", v4({ tos }));
     expect(rig.count(block)).toMatchObject({ packets: 1n, out_of_guard: outOfGuard });
+  });
+
+  test("after a jump of the clock nothing is counted into a slot that belongs to no block", () => {
+    using rig = new Rig({ isSink: true, slots: 8 });
+    rig.at(100n);
+    rig.at(105n);
+    rig.run("altmark_sink", v4({ tos: 0x08 }));
+    expect(rig.count(104n)?.packets).toBe(1n);
+    const owners = new Map(rig.object.map("slots").entries());
+    expect(owners.get(104 % 8)).toBe(105n);
+  });
+
+  test("marked fragments of no rule are reported beside the block's flows", () => {
+    using rig = new Rig({ isSink: true, rules: [parseFlowRule("dns=proto=udp,dport=2000", ["default"])] });
+    rig.at(10n);
+    expect(tosOf(rig.run("altmark_sink", v4({ tos: 0x08, moreFragments: true })))).toBe(0);
+    rig.run("altmark_sink", v4({ tos: 0x08 }));
+    expect(rig.count(10n, 0)).toMatchObject({ packets: 1n, fragments: 0n });
+    expect(rig.count(10n, 1)).toMatchObject({ packets: 1n, fragments: 1n });
+    expect(rig.reasons()).toEqual({ ALTMARK_UNMATCHED: 1n });
   });
 
   test("a marked packet of no rule is cleaned all the same", () => {

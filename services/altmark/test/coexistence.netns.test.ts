@@ -92,6 +92,24 @@ describePrivileged("a stranger's program that returns TC_ACT_OK", withTcx, () =>
   });
 });
 
+describePrivileged("a stranger's filter at clsact, as on kernels without TCX", () => {
+  test("behind hides nothing; in front it is noticed at every look until it is gone", async () => {
+    await using rig = await build();
+    using stranger = BpfObject.open(emptySpec).load();
+    const place = { ifindex: interfaceInfo(DEVICE).ifindex, direction: "egress", hook: "clsact" } as const;
+    const front = stranger.program("empty_ok").attachTc(place);
+    using meter = startMeter("clsact");
+    expect(await send(rig)).toEqual({ marked: 0, unmarked: COUNT });
+    expect([meter.keepPlace(), meter.keepPlace()]).toEqual([true, true]);
+    front.close();
+    expect(meter.keepPlace()).toBe(false);
+    stranger.program("empty_ok").attachTc({ ...place, order: "last" });
+    expect(meter.keepPlace()).toBe(false);
+    expect(await send(rig)).toEqual({ marked: COUNT, unmarked: 0 });
+    expect(counted(meter)).toBe(COUNT);
+  });
+});
+
 describePrivileged("killed", { tools: ["tc"] }, () => {
   test("the agent leaves nothing that acts", async () => {
     await using rig = await build();

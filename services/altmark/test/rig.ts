@@ -1,4 +1,4 @@
-import { BpfObject, type SkbInput, taiNow } from "@waymark/bpf-runtime";
+import { BpfObject, monotonicNow, type SkbInput, taiNow } from "@waymark/bpf-runtime";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
 import type { FlowRule } from "../src/flow-rule.ts";
 import { kernelRule } from "../src/kernel-rule.ts";
@@ -48,7 +48,7 @@ export class Rig implements Disposable {
       },
       rules: Array.from({ length: 64 }, (_, i) => (rules[i] ? kernelRule(rules[i]) : nothing)),
     });
-    open.map("counts").setMaxEntries(slots * this.#rules);
+    open.map("counts").setMaxEntries(slots * (this.#rules + 1));
     this.object = open.load();
     const tables = this.object.map("flow_tables");
     for (let slot = 0; slot < slots; slot++) {
@@ -57,11 +57,17 @@ export class Rig implements Disposable {
   }
 
   /** Makes it `fraction` (0 to 1) of the way into block `block`, and opens that block. */
-  at(block: bigint, fraction = 0.1, options: { readonly forget?: boolean; readonly leaseNs?: bigint } = {}): void {
+  at(
+    block: bigint,
+    fraction = 0.1,
+    options: { readonly forget?: boolean; readonly leaseNs?: bigint; readonly steppedNs?: bigint } = {},
+  ): void {
     const wanted = block * INTERVAL_NS + BigInt(Math.round(fraction * 1e6)) * (INTERVAL_NS / 1_000_000n);
-    this.object
-      .map("control")
-      .set(0, { clock_offset_ns: wanted - taiNow(), lease_until_ns: options.leaseNs ?? 2n ** 63n });
+    this.object.map("control").set(0, {
+      clock_offset_ns: wanted - taiNow(),
+      lease_until_ns: options.leaseNs ?? 2n ** 63n,
+      tai_minus_monotonic_ns: taiNow() - monotonicNow() + (options.steppedNs ?? 0n),
+    });
     const ctx = { mark: options.forget ? 1 : 0 };
     expect(this.object.program("altmark_arm").testRun({ ctx }).retval).toBe(0);
   }
@@ -87,7 +93,7 @@ export class Rig implements Disposable {
 
   /** The counter of a rule in a block. */
   count(block: bigint, rule = 0): AltmarkCount | undefined {
-    return this.object.map("counts").sum(Number(block % BigInt(this.#slots)) * this.#rules + rule);
+    return this.object.map("counts").sum(Number(block % BigInt(this.#slots)) * (this.#rules + 1) + rule);
   }
 
   /** The flow table of a block. */

@@ -1,4 +1,4 @@
-import type { ClockStep, WallClock } from "@waymark/altmark";
+import type { WallClock } from "@waymark/altmark";
 import { clockNow, type KernelClockHealth, kernelClockHealth, monotonicNow } from "@waymark/bpf-runtime";
 
 /**
@@ -9,7 +9,7 @@ export class SkewedClock implements WallClock {
   readonly kernelBootId: string;
   readonly #health: KernelClockHealth;
   #skewNs: bigint;
-  #waiting: ((step: ClockStep) => void) | undefined;
+  #waiting: (() => void) | undefined;
 
   constructor(kernelBootId: string, skewNs: bigint, health: KernelClockHealth) {
     this.kernelBootId = kernelBootId;
@@ -33,20 +33,23 @@ export class SkewedClock implements WallClock {
     return this.#health;
   }
 
-  /** Sets the clock `byNs` ahead (or back). */
-  step(byNs: bigint): void {
-    const beforeNs = this.nowNs();
-    this.#skewNs += byNs;
-    this.#waiting?.({ beforeNs, afterNs: this.nowNs() });
+  offsetNs(): bigint {
+    return clockNow() - monotonicNow() + this.#skewNs;
   }
 
-  async *steps(signal: AbortSignal): AsyncGenerator<ClockStep> {
+  /** Sets the clock `byNs` ahead (or back). */
+  step(byNs: bigint): void {
+    this.#skewNs += byNs;
+    this.#waiting?.();
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<void> {
     while (!signal.aborted) {
-      const step = await new Promise<ClockStep | undefined>((resolve) => {
+      await new Promise<void>((resolve) => {
         this.#waiting = resolve;
-        signal.addEventListener("abort", () => resolve(undefined), { once: true });
+        signal.addEventListener("abort", () => resolve(), { once: true });
       });
-      if (step) yield step;
+      yield;
     }
   }
 }
