@@ -10,7 +10,6 @@ import { refusedSpec } from "./bpf/refused.gen.ts";
 import { countMarks, loadFeatures } from "./features.ts";
 
 const CONFIG = { limit: 9n, step: 40, enabled: 1 };
-const NOBODY = 65_534;
 
 /** What `body` throws. */
 function errorOf(body: () => unknown): unknown {
@@ -146,11 +145,14 @@ describePrivileged("a load that fails", () => {
   });
 
   test("tells an ordinary user what is needed", () => {
-    const child = spawnSync(
-      process.execPath,
-      ["--conditions=source", "--import", "tsx", fileURLToPath(new URL("./fixtures/unprivileged.ts", import.meta.url))],
-      { uid: NOBODY, gid: NOBODY, encoding: "utf8", env: { PATH: process.env["PATH"], TMPDIR: tmpdir() } },
-    );
+    const fixture = fileURLToPath(new URL("./fixtures/unprivileged.ts", import.meta.url));
+    // Root without a capability: as powerless as anybody, but it can read the checkout wherever that is.
+    const powerless = ["--bounding-set=-all", "--inh-caps=-all", "--"];
+    const node = [process.execPath, "--conditions=source", "--import", "tsx", fixture];
+    const child = spawnSync("setpriv", [...powerless, ...node], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], TMPDIR: tmpdir() },
+    });
     expect(child.stderr).toBe("");
     const { load, tcx } = JSON.parse(child.stdout) as { readonly load: object; readonly tcx: object };
     expect(load).toMatchObject({ code: "BPF_NOT_PERMITTED" });
