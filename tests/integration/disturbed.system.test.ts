@@ -58,15 +58,27 @@ describePrivileged("a network that does more than lose packets", { tools: ["nft"
     expect(verdicts(middle)).toEqual(middle.map(() => [LossVerdict.INVALID, LossReason.NEGATIVE]));
   }, 120_000);
 
-  test("fragmentation on the path is named", async () => {
-    const { blocks, middle } = await measured({ mtu: 1000, size: 1300 });
-    expect(middle.length).toBeGreaterThan(0);
-    for (const block of middle) {
-      expect(block.verdict).toBe(LossVerdict.INVALID);
-      expect(block.verdictReasons).toContain(LossReason.FRAGMENTED_ON_PATH);
-    }
-    expect(blocks.filter((block) => isComplete(block) && block.sentPackets > 0n)).toEqual([]);
-  }, 120_000);
+  test.each([
+    ["the default flow", []],
+    ["a flow with a port, which the fragments do not match", ["--flow", `dns=proto=udp,dport=${PORT}`]],
+    ["every 5-tuple, of which the fragments are another", ["--per-flow"]],
+  ])(
+    "fragmentation on the path is named: %s",
+    async (_name, flags) => {
+      const { blocks, middle } = await measured({
+        suite: { sourceArguments: flags, sinkArguments: flags },
+        mtu: 1000,
+        size: 1300,
+      });
+      expect(middle.length).toBeGreaterThan(0);
+      for (const block of middle.filter(({ sentPackets, receivedPackets }) => sentPackets + receivedPackets > 0n)) {
+        expect(block.verdict).toBe(LossVerdict.INVALID);
+        expect(block.verdictReasons).toContain(LossReason.FRAGMENTED_ON_PATH);
+      }
+      expect(blocks.filter((block) => isComplete(block) && block.sentPackets > 0n)).toEqual([]);
+    },
+    120_000,
+  );
 
   test("marks that are rewritten on the way: the path is unconfirmed, not all lost", async () => {
     const { blocks, middle, lines } = await measured({
