@@ -9,14 +9,24 @@ export const exitCodes = {
   unsupported: 3,
 } as const;
 
+/** Every code that an {@link AgentError} can have, with what it means. */
+export const AGENT_ERROR_CODES = {
+  WAYMARK_USAGE: "the command line or the environment is wrong",
+  WAYMARK_UNSUPPORTED: "not permitted or not supported here",
+  WAYMARK_LISTEN: "an address cannot be listened on",
+} as const;
+
+/** Stable name of a failure. */
+export type AgentErrorCode = keyof typeof AGENT_ERROR_CODES;
+
 /** Base of this package's errors: a one-line message for the user and the exit code that goes with it. */
 export class AgentError extends Error {
   /** Stable name of the kind of error. */
-  readonly code: string;
+  readonly code: AgentErrorCode;
   /** What the process exits with when nobody catches it. */
   readonly exitCode: number;
 
-  constructor(message: string, code: string, exitCode: number, options?: ErrorOptions) {
+  constructor(message: string, code: AgentErrorCode, exitCode: number, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;

@@ -13,7 +13,16 @@ export { formatHelp } from "./command/help.ts";
 export { formatHostPort, parseHostPort } from "./command/host-port.ts";
 export { parseCommand } from "./command/parse.ts";
 export type { CommandResult, CommandValues, HostPort, Run } from "./command/result.ts";
-export { AgentError, CommandError, errorLine, exitCodeOf, exitCodes, UnsupportedError } from "./errors.ts";
+export {
+  AGENT_ERROR_CODES,
+  AgentError,
+  type AgentErrorCode,
+  CommandError,
+  errorLine,
+  exitCodeOf,
+  exitCodes,
+  UnsupportedError,
+} from "./errors.ts";
 export { Health, type HealthState } from "./health.ts";
 export {
   type AgentIdentity,

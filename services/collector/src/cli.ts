@@ -6,7 +6,8 @@ const MAX_RETENTION_DAYS = 3650;
 /** The gRPC ingest's port, as the altmark tool's examples have it. */
 export const DEFAULT_GRPC_PORT = 12_345;
 
-const SPEC = {
+/** The command line of `collector`. */
+export const collectorCommand = {
   name: "collector",
   version: "0.1.0",
   summary: "joins what sources and sinks counted, prints packet loss and answers queries",
@@ -86,7 +87,7 @@ export function parseCommandLine(
   env: NodeJS.ProcessEnv,
   process: { readonly uid: number | undefined; readonly terminal: boolean },
 ): CommandLine {
-  const result = parseCommand(SPEC, argv, env);
+  const result = parseCommand(collectorCommand, argv, env);
   if (result.kind !== "run") return { text: result.text };
   const { values, given } = result;
   const store = values.store ?? defaultStore(env, process.uid);
