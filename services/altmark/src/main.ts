@@ -11,6 +11,6 @@ export function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   return runMain("altmark", async ({ signal }) => {
     const parsed = parseCommand(altmarkCommand, argv, env);
     if (parsed.kind === "run") return measure(parsed.command, parsed.values, signal);
-    process.stdout.write(`${parsed.text}\n`);
+    process.stdout.write(parsed.text);
   });
 }
