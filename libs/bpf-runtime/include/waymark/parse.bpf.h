@@ -290,11 +290,16 @@ static __always_inline void wm_wire(struct __sk_buff *skb, const struct wm_packe
 	wire->l3_bytes = packet->l3_bytes;
 }
 
-/* Wire packets of a packet that was not parsed. */
+/* Wire packets of a packet whose headers are not known: of Ethernet, IPv4 and TCP without options where the sender's
+ * kernel left the count out. */
 static __always_inline __u64 wm_segments(struct __sk_buff *skb)
 {
-	__u32 segments = skb->gso_segs;
+	__u32 segments = skb->gso_segs, size = skb->gso_size;
 
+	if (!size)
+		return 1;
+	if (!segments)
+		segments = (skb->len - 54 + size - 1) / size;
 	return segments ? segments : 1;
 }
 
