@@ -23,6 +23,8 @@ export interface LossRow {
   readonly agents: readonly string[];
   /** When the block is decided at the latest. */
   readonly deadlineNs: bigint;
+  /** When the verdict was first known, or the latest change after that was stored; 0 while it is PENDING. */
+  readonly changedNs: bigint;
 }
 
 /** How a reason is called in printed lines and metrics. */

@@ -44,6 +44,7 @@ export interface BlockFacts extends AgentFacts {
   readonly parts: number;
   readonly overflowed: boolean;
   readonly stepped: boolean;
+  readonly unmatched: bigint;
   readonly flows: readonly FlowFacts[];
 }
 
@@ -103,6 +104,7 @@ export function block(role: "source" | "sink", blockNumber: bigint, more: Partia
     parts: 1,
     overflowed: false,
     stepped: false,
+    unmatched: 0n,
     flows: [flow("default", 100n)],
     ...more,
   };
@@ -168,6 +170,7 @@ export function reportOf(fact: Fact): Report {
                   parts: fact.parts,
                   overflowed: fact.overflowed,
                   clockStepped: fact.stepped,
+                  unmatchedFragments: fact.unmatched,
                   flows: [...fact.flows],
                 },
               ],

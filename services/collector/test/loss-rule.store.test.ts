@@ -105,18 +105,45 @@ describe("what makes a block INVALID", () => {
     ],
     [
       "two boots of one agent that both watched all of it",
-      [R.CLOCK_STEP, R.DUPLICATE_AGENT],
+      [R.DUPLICATE_AGENT],
       [...pair(), block("source", B, { boot: "boot-2" })],
       "?",
     ],
     [
       "two boots of one agent that overlap",
-      [R.CLOCK_STEP],
+      [R.DUPLICATE_AGENT],
       [
         ...pair({ toNs: START + 6n }, {}),
         block("source", B, { boot: "boot-2", fromNs: START + 5n, flows: [flow("default", 0n)] }),
       ],
       "?",
+    ],
+    [
+      "two boots of one agent that overlap because the clock was set",
+      [R.CLOCK_STEP],
+      [
+        ...pair({ toNs: START + 6n, stepped: true }, {}),
+        block("source", B, { boot: "boot-2", fromNs: START + 5n, flows: [flow("default", 0n)] }),
+      ],
+      "?",
+    ],
+    [
+      "two boots of one agent that overlapped three blocks before, though one has not reported yet",
+      [R.DUPLICATE_AGENT],
+      [...pair(), block("sink", B - 3n), block("sink", B - 3n, { boot: "boot-2" })],
+      "?",
+    ],
+    [
+      "a boot that joined while another one of the same agent watched",
+      [R.DUPLICATE_AGENT],
+      [...pair(), presence("sink", true, START + 5n, { boot: "boot-2" })],
+      "?",
+    ],
+    [
+      "marked fragments that match no rule of the sink",
+      [R.FRAGMENTED_ON_PATH],
+      pair({}, { flows: [flow("default", 98n)], unmatched: 4n }),
+      "2",
     ],
     ["one part twice", [R.DUPLICATE_AGENT], [...pair(), block("source", B, { flows: [flow("default", 0n)] })], "?"],
     [
@@ -133,6 +160,29 @@ describe("what makes a block INVALID", () => {
     const words = reasons.map((reason) => R[reason].toLowerCase()).join(", ");
     const line = formatLossLine(row, { named: false, revised: false, colour: false });
     expect(line.slice("[2020-09-20 08:08:20] ".length)).toBe(`loss=${shown} (invalid: ${words})`);
+  });
+
+  test("fragments made on the way, in all flows: they match other rules than the packets that they were made of", async () => {
+    const rows = await judge(
+      pair(
+        { flows: [flow("voice", 100n), flow("rest", 50n, { fragments: 50n })] },
+        { flows: [flow("voice", 60n), flow("rest", 130n, { fragments: 130n })] },
+      ),
+    );
+    expect(rows.map((row) => [row.flow, row.lostPackets, row.verdict, row.reasons])).toEqual([
+      ["rest", -80n, V.INVALID, [R.NEGATIVE, R.FRAGMENTED_ON_PATH]],
+      ["voice", 40n, V.INVALID, [R.FRAGMENTED_ON_PATH]],
+    ]);
+  });
+
+  test("fragments made on the way, though as many made before the source were lost in another flow", async () => {
+    const rows = await judge(
+      pair(
+        { flows: [flow("voice", 100n), flow("rest", 90n, { fragments: 90n }), flow("web", 10n)] },
+        { flows: [flow("voice", 100n), flow("rest", 60n, { fragments: 60n }), flow("web", 10n, { fragments: 10n })] },
+      ),
+    );
+    expect(rows.map(({ verdict }) => verdict)).toEqual([V.INVALID, V.INVALID, V.INVALID]);
   });
 
   test("another interval on the same path", async () => {
@@ -270,6 +320,16 @@ describe("revisions", () => {
     expect(await only(late(START + 3n * L))).toMatchObject({ verdict: V.COMPLETE, revision: 1 });
   });
 
+  test("a JOINED that comes late and makes somebody expected counts", async () => {
+    const second = { id: "right-2", storedNs: START + 9n * L };
+    const joined = presence("sink", true, START + 5n, second);
+    expect(await only([...pair(), joined])).toMatchObject({ verdict: V.MISSING_SINK, revision: 2 });
+    const report = block("sink", B, { ...second, storedNs: START + 10n * L, flows: [flow("default", 0n)] });
+    expect(await only([...pair(), joined, report])).toMatchObject({ verdict: V.COMPLETE, revision: 3 });
+    const known = presence("sink", true, START + 5n, { storedNs: START + 9n * L });
+    expect(await only([...pair(), known])).toMatchObject({ verdict: V.COMPLETE, revision: 1 });
+  });
+
   test("each report that comes late counts once", async () => {
     const storedNs = START + 9n * L;
     const third = { id: "right-2", storedNs: START + 10n * L, flows: [flow("default", 0n)] };
@@ -300,6 +360,32 @@ describe("overflow", () => {
       block("source", B, { id: "left-2", overflowed: true, flows: [flow("other", 5n)] }),
     ]);
     expect(byFlow(rows)).toEqual({ other: [15n, 15n, V.COMPLETE, [R.OVERFLOW]] });
+  });
+
+  test("a flow that is partly in the source's other is moved too", async () => {
+    const rows = await judge(
+      pair(
+        { overflowed: true, flows: [flow("a", 60n), flow("b", 9n), flow("other", 45n)] },
+        { flows: [flow("a", 99n), flow("b", 8n), flow("c", 5n)] },
+      ),
+    );
+    expect(byFlow(rows)).toEqual({
+      b: [9n, 8n, V.COMPLETE, []],
+      other: [105n, 104n, V.COMPLETE, [R.OVERFLOW]],
+    });
+  });
+
+  test("flows that may be partly in the sink's other are moved too", async () => {
+    const rows = await judge(
+      pair(
+        { flows: [flow("a", 100n), flow("b", 9n), flow("c", 5n)] },
+        { overflowed: true, flows: [flow("a", 60n), flow("b", 9n), flow("other", 44n)] },
+      ),
+    );
+    expect(byFlow(rows)).toEqual({
+      b: [9n, 9n, V.COMPLETE, []],
+      other: [105n, 104n, V.COMPLETE, [R.OVERFLOW]],
+    });
   });
 
   test("without an overflow a flow on one side only is lost, or too many", async () => {

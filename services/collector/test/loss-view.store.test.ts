@@ -55,6 +55,7 @@ const record = fc.record({
   ruleHash: often(1n, 2n),
   overflowed: fc.oneof({ weight: 6, arbitrary: fc.constant(false) }, fc.boolean()),
   stepped: often(false, true),
+  unmatched: often(0n, 0n, 3n),
   jitter: fc.bigInt({ min: 0n, max: 2_000_000_000n }),
   flows,
 });
@@ -108,6 +109,7 @@ function factsOf(script: AgentScript, path: string, index: number): Fact[] {
       ruleHash: r.ruleHash,
       overflowed: r.overflowed,
       stepped: r.stepped,
+      unmatched: r.unmatched,
       storedNs: usual.storedNs + r.lateness + r.jitter,
       ...coverageOf(r.coverage, startNs, intervalNs, guardNs),
     };

@@ -25,7 +25,7 @@ export interface ReportRows {
 // Beyond any clock's error, and small enough that two of them add up.
 const MAX_CLOCK_ERROR_NS = 2n ** 62n;
 const NO_BLOCK: Pick<LossBlock, "path" | "blockNumber" | "intervalNs" | "guardNs" | "coveredFromNs" | "coveredToNs"> &
-  Pick<LossBlock, "ruleHash" | "part" | "parts" | "overflowed" | "clockStepped" | "flows"> = {
+  Pick<LossBlock, "ruleHash" | "part" | "parts" | "overflowed" | "clockStepped" | "unmatchedFragments" | "flows"> = {
   path: "",
   blockNumber: 0n,
   intervalNs: 0n,
@@ -37,6 +37,7 @@ const NO_BLOCK: Pick<LossBlock, "path" | "blockNumber" | "intervalNs" | "guardNs
   parts: 0,
   overflowed: false,
   clockStepped: false,
+  unmatchedFragments: 0n,
   flows: [],
 };
 
@@ -134,6 +135,7 @@ function lossValues(block: typeof NO_BLOCK): string {
     block.parts,
     block.overflowed,
     block.clockStepped,
+    block.unmatchedFragments,
     packets,
     outOfGuard,
     JSON.stringify(block.flows.map(({ flow }) => flow)),

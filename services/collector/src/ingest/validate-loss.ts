@@ -21,6 +21,7 @@ function validateBlock(block: LossBlock, nowNs: bigint): void {
   check(2n * guardNs < intervalNs, "block", `guard_ns ${guardNs} is not less than half the interval`);
   check(parts >= 1 && parts <= MAX_PARTS, "block", `parts ${parts} is not 1 to ${MAX_PARTS}`);
   check(part < parts, "block", `part ${part} is not less than parts ${parts}`);
+  check(block.unmatchedFragments <= MAX_PACKETS, "block", "unmatched_fragments are more than any link carries");
   validateTimes(block, nowNs);
   validateDestinations(block.topDestinations);
   let packets = 0n;

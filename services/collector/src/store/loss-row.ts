@@ -4,7 +4,7 @@ import type { SqlRow } from "./store.ts";
 /** Columns of the loss view that a LossRow is made of. */
 export const LOSS_ROW_COLUMNS = `path, flow, interval_ns, block_number, start_ns, sent_packets, received_packets,
   lost_packets, sent_l3_bytes, received_l3_bytes, loss_ratio, verdict, reasons, revision, numbered, agents,
-  deadline_ns`;
+  deadline_ns, changed_ns`;
 
 /** Reads one row of the loss view. */
 export function lossRow(row: SqlRow): LossRow {
@@ -27,5 +27,6 @@ export function lossRow(row: SqlRow): LossRow {
     numbered: Boolean(row["numbered"]),
     agents: (row["agents"] as unknown[]).map(String),
     deadlineNs: integer("deadline_ns"),
+    changedNs: integer("changed_ns"),
   };
 }

@@ -29,15 +29,16 @@ const LOSS_RECORD = `CREATE TABLE IF NOT EXISTS loss_record (
   start_ns UInt64 CODEC(Delta, ZSTD), ${HEADER},
   guard_ns UInt64 CODEC(ZSTD), covered_from_ns UInt64 CODEC(Delta, ZSTD), covered_to_ns UInt64 CODEC(Delta, ZSTD),
   rule_hash UInt64 CODEC(ZSTD), part UInt32 CODEC(ZSTD), parts UInt32 CODEC(ZSTD),
-  overflowed Bool, clock_stepped Bool,
+  overflowed Bool, clock_stepped Bool, unmatched_fragments UInt64 CODEC(ZSTD),
   packets UInt64 CODEC(ZSTD), out_of_guard UInt64 CODEC(ZSTD),
   flow_names Array(String) CODEC(ZSTD), flow_packets Array(UInt64) CODEC(ZSTD),
   flow_l3_bytes Array(UInt64) CODEC(ZSTD), flow_fragments Array(UInt64) CODEC(ZSTD),
+  INDEX reach (start_ns + 3 * interval_ns) TYPE minmax GRANULARITY 1,
   PROJECTION hourly (
     SELECT path, agent, service, role, interface, boot_id, ${HOUR},
       min(start_ns), max(start_ns), maxIf(start_ns, packets > 0), max(interval_ns),
       min(covered_from_ns), max(covered_to_ns), min(arrived_ns), max(arrived_ns),
-      min(sequence), max(sequence), countIf(leading),
+      min(sequence), max(sequence), uniqExact(sequence),
       argMax(${FACTS}, sequence), argMaxIf(counters, sequence, leading)
     GROUP BY path, agent, service, role, interface, boot_id, ${HOUR}
   )
@@ -86,6 +87,7 @@ export const LOSS_RECORD_COLUMNS = [
   "parts",
   "overflowed",
   "clock_stepped",
+  "unmatched_fragments",
   "packets",
   "out_of_guard",
   "flow_names",
@@ -123,6 +125,8 @@ export async function prepareSchema(store: Store, retentionS: number): Promise<v
   const engine = (order: string) => `ENGINE = MergeTree PARTITION BY toYYYYMMDD(${storedAt})
     ORDER BY (${order}) TTL ${ttl} SETTINGS ttl_only_drop_parts = 1`;
   await store.command(`${LOSS_RECORD} ${engine("start_ns, path, agent")}`);
+  // A store may be older than the column.
+  await store.command("ALTER TABLE loss_record ADD COLUMN IF NOT EXISTS unmatched_fragments UInt64 CODEC(ZSTD)");
   await store.command(`${PRESENCE} ${engine("at_ns, path, agent")}`);
   for (const table of ["loss_record", "presence"]) {
     await store.command(`ALTER TABLE ${table} MODIFY TTL ${ttl} SETTINGS materialize_ttl_after_modify = 0`);
