@@ -9,18 +9,26 @@ const SKIPPED = 77;
 const [kind] = process.argv.slice(2);
 const problems = [];
 
-/** proto/gen, made anew in a temporary folder. */
-async function checkProto() {
+/** Where protobuf code is generated: the folder of buf.gen.yaml, and what it writes relative to that. */
+const PROTOS = [
+  { folder: "proto", out: "gen" },
+  { folder: "services/collector/proto", out: "../src/gen" },
+];
+
+/** A folder of generated protobuf code, made anew in a temporary folder. */
+async function checkProto({ folder: source, out }) {
   const folder = mkdtempSync(join(tmpdir(), "waymark-proto-"));
   try {
-    const { code, output } = await run(["buf", "generate", "--output", folder], {
-      cwd: join(root, "proto"),
+    // One level down, so that "../src/gen" stays inside.
+    const inside = join(folder, "proto");
+    const { code, output } = await run(["buf", "generate", "--output", inside], {
+      cwd: join(root, source),
       quiet: true,
     });
     if (code !== 0) problems.push(output);
     else {
       const { code: differs, output: difference } = await run(
-        ["diff", "-ru", join(root, "proto/gen"), join(folder, "gen")],
+        ["diff", "-ru", join(root, source, out), join(inside, out)],
         { quiet: true },
       );
       if (differs !== 0) problems.push(difference.split("\n").slice(0, 40).join("\n"));
@@ -50,7 +58,7 @@ async function checkBpf() {
   }
 }
 
-if (kind === "proto") await checkProto();
+if (kind === "proto") for (const proto of PROTOS) await checkProto(proto);
 else if (kind === "bpf") await checkBpf();
 else {
   say("usage: check-generated.mjs proto|bpf");
