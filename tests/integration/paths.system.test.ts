@@ -21,7 +21,7 @@ describePrivileged("two paths on one interface", { tools: ["nft"] }, () => {
     const total = (path: string, flow: string) => {
       const own = blocks.filter((block) => block.path === path && block.flow === flow);
       expect(own.some(isComplete)).toBe(true);
-      const sum = (field: "sentPackets" | "lostPackets") => own.reduce((all, block) => all + block[field], 0n);
+      const sum = (field: "sentPackets" | "lostPackets") => own.reduce((all, block) => all + (block[field] ?? 0n), 0n);
       return [sum("sentPackets"), sum("lostPackets")];
     };
     expect(total("old", "all")).toEqual([BigInt(COUNT), 0n]);

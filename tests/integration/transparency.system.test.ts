@@ -76,7 +76,7 @@ async function expectMeasured(suite: Suite, sent: bigint, leftOut: bigint): Prom
   await suite.settled(now / suite.intervalNs, DEADLINE_MS);
   const blocks = await suite.blocks();
   const sum = (field: "sentPackets" | "receivedPackets" | "lostPackets") =>
-    blocks.reduce((total, block) => total + block[field], 0n);
+    blocks.reduce((total, block) => total + (block[field] ?? 0n), 0n);
   expect([sum("sentPackets"), sum("receivedPackets"), sum("lostPackets")]).toEqual([sent, sent, 0n]);
   expect(blocks.some(isComplete)).toBe(true);
   const { agents } = await suite.client.listAgents({ agent: "source" });

@@ -48,7 +48,7 @@ function sums(blocks: readonly LossBlock[]) {
     all.set(block.blockNumber, {
       sent: sum.sent + block.sentPackets,
       received: sum.received + block.receivedPackets,
-      lost: sum.lost + block.lostPackets,
+      lost: sum.lost + (block.lostPackets ?? 0n),
     });
   }
   return all;
