@@ -23,6 +23,8 @@ const START_RATE = 1000;
 const START_WAIT_S = 4;
 const ROUNDS = 3;
 const ROUND_S = 2;
+/** Until an agent that has just started is connected and idle: its own start would cost the traffic processor time. */
+const SETTLE_MS = 1500;
 const PORT = 5001;
 const REACH_MIB = 110;
 const REACH_CPU_PERCENT = 0.3;
@@ -151,23 +153,30 @@ async function liveRows(): Promise<string[][]> {
 
 async function liveRow(suite: Suite, { name, unit, run }: Load): Promise<string[]> {
   const rounds: { readonly without: number; readonly with: number; readonly ns: number }[] = [];
+  await run(suite.path);
   for (let i = 0; i < ROUNDS; i++) {
     const without = await run(suite.path);
     const agent = await suite.startSource();
+    await pause(SETTLE_MS);
     const rate = await run(suite.path);
     const ns = await costOfRun();
     await agent.stop();
     rounds.push({ without, with: rate, ns });
   }
-  const without = median(rounds.map((round) => round.without));
-  const rate = median(rounds.map((round) => round.with));
+  const without = rounds.map((round) => round.without);
+  const rates = rounds.map((round) => round.with);
   return [
     name,
-    `${without.toFixed(1)} ${unit}`,
-    `${rate.toFixed(1)} ${unit}`,
-    `${((rate / without - 1) * 100).toFixed(1)} %`,
+    `${spread(without)} ${unit}`,
+    `${spread(rates)} ${unit}`,
+    `${((median(rates) / median(without) - 1) * 100).toFixed(1)} %`,
     `${median(rounds.map((round) => round.ns)).toFixed(0)} ns`,
   ];
+}
+
+/** The middle figure, with the lowest and the highest: how much the host itself wavers. */
+function spread(figures: readonly number[]): string {
+  return `${median(figures).toFixed(1)} (${Math.min(...figures).toFixed(1)} to ${Math.max(...figures).toFixed(1)})`;
 }
 
 /** Nanoseconds that the kernel counted for a run of the source's program. */
