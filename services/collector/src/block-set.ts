@@ -34,7 +34,7 @@ export class BlockSet {
 
   /** Adds a block, or gives it another time. */
   add(block: BlockName, atNs: bigint): void {
-    this.#entries.set(nameOf(block), { block, atNs });
+    this.#entries.set(blockKey(block), { block, atNs });
     const oldest = this.#entries.keys().next();
     if (this.#entries.size <= MAX_BLOCKS || oldest.done) return;
     this.#entries.delete(oldest.value);
@@ -42,11 +42,11 @@ export class BlockSet {
   }
 
   delete(block: BlockName): void {
-    this.#entries.delete(nameOf(block));
+    this.#entries.delete(blockKey(block));
   }
 
   has(block: BlockName): boolean {
-    return this.#entries.has(nameOf(block));
+    return this.#entries.has(blockKey(block));
   }
 
   /** All blocks, in the order of adding. */
@@ -86,6 +86,7 @@ export class BlockSet {
   }
 }
 
-function nameOf({ path, intervalNs, blockNumber }: BlockName): string {
+/** One text for one block. */
+export function blockKey({ path, intervalNs, blockNumber }: BlockName): string {
   return `${blockNumber}/${intervalNs}/${path}`;
 }

@@ -54,7 +54,6 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
   const clock = new StoreClock(systemNowNs);
   const feed = new LossFeed(store, clock, log);
   closers.add(() => feed.close());
-  await feed.start();
   const surplus = new SurplusWatch(log);
   const ingest = new Ingest({
     store,
@@ -68,6 +67,8 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
   feed.subscribe(new HintLog(log).listener);
   feed.subscribe(surplus.listener);
   if (config.print) feed.subscribe((await LossPrinter.create(store, clock, output)).listener);
+  // After those who are to hear what was decided while no collector ran.
+  await feed.start();
   const healthy = () => !ingest.batcher.failing;
   const metrics = await listenMetrics(config, feed, ingest, healthy);
   closers.add(() => metrics?.close());

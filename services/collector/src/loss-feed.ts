@@ -1,18 +1,18 @@
 import { errorLine, type Logger } from "@waymark/agent";
-import { LossVerdict } from "@waymark/proto/query";
-import { BlockSet } from "./block-set.ts";
+import { LossReason, LossVerdict } from "@waymark/proto/query";
+import { type BlockName, BlockSet, blockKey } from "./block-set.ts";
 import type { StoreClock } from "./clock.ts";
 import type { Stored } from "./ingest/batcher.ts";
-import { END_OF_TIME_NS, type LossCursor, listLoss } from "./store/loss-query.ts";
-import { LOSS_ROW_COLUMNS, lossRow } from "./store/loss-row.ts";
-import { lossRule } from "./store/loss-view.ts";
+import { type LossCursor, listLoss } from "./store/loss-query.ts";
 import type { Store } from "./store/store.ts";
+import { readToldNs, readUntold, writeToldNs } from "./store/told-query.ts";
+import { ToldBlocks } from "./told-blocks.ts";
 import type { LossRow } from "./verdict.ts";
 
 /** A block that was decided, or has changed since. */
 export interface LossChange {
   readonly row: LossRow;
-  /** This process has told of it before. */
+  /** It has been told of before, as far as this process knows; a revision above 1 is a change in any case. */
   readonly again: boolean;
 }
 
@@ -25,8 +25,10 @@ const MAX_PAUSE_MS = 2_000;
 const PAUSE_FACTOR = 3;
 const RETRY_MS = 2_000;
 const MAX_TIMER_MS = 60_000;
-/** What is told again only if it is different: flows of blocks. */
-const MAX_TOLD = 200_000;
+/** A record or an announcement says who is expected in its block and in so many after it. */
+const EXPECTED_BLOCKS = 3n;
+/** The flow that takes in others where a table was full. */
+const OTHER_FLOW = "other";
 const ROWS_A_PAGE = 5_000;
 // Of blocks that one evaluation reads together.
 const MAX_GAP_NS = 600_000_000_000n;
@@ -34,7 +36,8 @@ const NS_PER_MS = 1_000_000n;
 
 /**
  * Tells when blocks leave PENDING and when they change. One evaluation of the loss view serves printed lines, metrics
- * and every watcher; it looks only at blocks that reports have touched or whose time is up.
+ * and every watcher; it looks only at blocks that reports have touched or whose time is up. Until when it has told is
+ * stored after the listeners have heard, so that each change is told at least once, whenever the process is killed.
  */
 export class LossFeed {
   readonly #store: Store;
@@ -42,8 +45,11 @@ export class LossFeed {
   readonly #log: Logger;
   readonly #listeners = new Set<LossListener>();
   readonly #open = new BlockSet();
-  readonly #told = new Map<string, string>();
+  readonly #told = new ToldBlocks();
   #dirty = new BlockSet();
+  // What processes before this one have told of.
+  #toldBeforeNs = 0n;
+  #starting = false;
   #timer: NodeJS.Timeout | undefined;
   #evaluating: Promise<void> | undefined;
   #closed = false;
@@ -64,26 +70,24 @@ export class LossFeed {
     return this.#closed;
   }
 
-  /** Finds the blocks that are PENDING in the store, so that they are told of when they are decided. */
+  /** Finds the blocks that are PENDING, and those that were decided or changed but not told of before the last end. */
   async start(): Promise<void> {
-    const [row] = await this.#store.query("SELECT max(interval_ns) AS longest_ns FROM loss_record");
-    const longestNs = BigInt(String(row?.["longest_ns"] ?? 0));
     const nowNs = this.#clock.readNs();
-    const backNs = 4n * longestNs + 10_000_000_000n;
-    const rows = await this.#store.query(
-      `SELECT ${LOSS_ROW_COLUMNS} FROM (${lossRule()}) WHERE verdict = ${LossVerdict.PENDING}`,
-      { now_ns: nowNs, from_ns: nowNs > backNs ? nowNs - backNs : 0n, to_ns: END_OF_TIME_NS, path: "" },
-    );
-    for (const found of rows.map(lossRow)) this.#open.add(found, found.deadlineNs);
-    this.#schedule();
+    const toldNs = await readToldNs(this.#store);
+    if (toldNs === undefined) await writeToldNs(this.#store, nowNs);
+    this.#toldBeforeNs = toldNs !== undefined && toldNs < nowNs ? toldNs : nowNs;
+    const { blocks, open, announced } = await readUntold(this.#store, this.#toldBeforeNs);
+    this.#starting = true;
+    for (const block of open) this.#dirty.add(block, 0n);
+    this.touched({ blocks, announced });
   }
 
   /** Takes note of what an insert has changed. */
   touched({ blocks, announced }: Stored): void {
-    for (const block of blocks) this.#dirty.add(block, 0n);
-    const paths = new Set(announced);
-    if (paths.size > 0) {
-      for (const block of this.#open.values()) if (paths.has(block.path)) this.#dirty.add(block, 0n);
+    for (const block of blocks) this.#touch(block, EXPECTED_BLOCKS);
+    for (const { path, intervalNs, atNs } of announced) {
+      // Who leaves is not expected in the block after that one.
+      this.#touch({ path, intervalNs, blockNumber: atNs / intervalNs }, EXPECTED_BLOCKS + 1n);
     }
     this.#schedule();
   }
@@ -132,30 +136,52 @@ export class LossFeed {
     return RETRY_MS;
   }
 
+  #touch(block: BlockName, after: bigint): void {
+    for (let ahead = 0n; ahead <= after; ahead++) {
+      this.#dirty.add({ ...block, blockNumber: block.blockNumber + ahead }, 0n);
+    }
+  }
+
   async #evaluate(): Promise<void> {
     const nowNs = this.#clock.readNs();
     const wanted = this.#dirty;
     this.#dirty = new BlockSet(wanted.dropped);
     for (const block of this.#open.due(nowNs)) wanted.add(block, 0n);
+    let told = 0;
     try {
-      for (const { fromNs, toNs } of wanted.ranges(MAX_GAP_NS)) await this.#evaluateRange(nowNs, fromNs, toNs, wanted);
+      for (const { fromNs, toNs } of wanted.ranges(MAX_GAP_NS)) {
+        told += await this.#evaluateRange(nowNs, fromNs, toNs, wanted);
+      }
+      // What is stored in the same instant may not have been seen.
+      if (told > 0) await writeToldNs(this.#store, nowNs - 1n);
     } catch (error) {
       for (const block of wanted.values()) this.#dirty.add(block, 0n);
       throw error;
     }
+    this.#starting = false;
   }
 
-  async #evaluateRange(nowNs: bigint, fromNs: bigint, toNs: bigint, wanted: BlockSet): Promise<void> {
+  async #evaluateRange(nowNs: bigint, fromNs: bigint, toNs: bigint, wanted: BlockSet): Promise<number> {
     const filter = { path: "", flow: "", agent: "", fromNs, toNs };
+    // Rows of blocks that were told of before this evaluation.
+    const again = new Map<string, LossRow[] | undefined>();
+    let told = 0;
     let after: LossCursor | undefined;
     do {
       const { rows, next } = await listLoss(this.#store, nowNs, filter, ROWS_A_PAGE, after);
-      this.#tell(rows.filter((row) => wanted.has(row)));
+      const found = rows.filter((row) => wanted.has(row));
+      for (const row of found) {
+        const key = blockKey(row);
+        if (!again.has(key)) again.set(key, this.#told.has(row) ? [] : undefined);
+        again.get(key)?.push(row);
+      }
+      told += this.#tell(found);
       after = next;
     } while (after !== undefined);
+    return told + this.#announce([...again.values()].flatMap((rows) => this.#folded(rows ?? [])));
   }
 
-  #tell(rows: readonly LossRow[]): void {
+  #tell(rows: readonly LossRow[]): number {
     const changes: LossChange[] = [];
     for (const row of rows) {
       if (row.verdict === LossVerdict.PENDING) {
@@ -163,20 +189,30 @@ export class LossFeed {
         continue;
       }
       this.#open.delete(row);
-      const name = `${row.startNs}/${row.intervalNs}/${row.path}/${row.flow}`;
-      const content = [row.revision, row.verdict, row.reasons, row.sentPackets, row.receivedPackets].join("/");
-      const told = this.#told.get(name);
-      if (told === content) continue;
-      this.#remember(name, content);
-      changes.push({ row, again: told !== undefined });
+      const news = this.#told.remember(row);
+      const toldBefore = row.changedNs <= this.#toldBeforeNs;
+      if (news === "same" || (this.#starting && toldBefore)) continue;
+      changes.push({ row, again: news === "changed" || toldBefore });
     }
-    if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
+    return this.#announce(changes);
   }
 
-  #remember(name: string, content: string): void {
-    this.#told.delete(name);
-    this.#told.set(name, content);
-    const oldest = this.#told.keys().next();
-    if (this.#told.size > MAX_TOLD && !oldest.done) this.#told.delete(oldest.value);
+  // Flows that have been told of, and that a late report's overflow has moved to the flow "other".
+  #folded(rows: readonly LossRow[]): LossChange[] {
+    const [first] = rows;
+    const flows = new Set(rows.map(({ flow }) => flow));
+    if (first === undefined || first.verdict === LossVerdict.PENDING || !flows.has(OTHER_FLOW)) return [];
+    const gone = this.#told.flowsOf(first).filter((flow) => !flows.has(flow));
+    return gone.map((flow) => {
+      this.#told.forget(first, flow);
+      const nothing = { sentPackets: 0n, receivedPackets: 0n, lostPackets: 0n, sentL3Bytes: 0n, receivedL3Bytes: 0n };
+      const judged = { lossRatio: 0, verdict: LossVerdict.INVALID, reasons: [LossReason.OVERFLOW], numbered: false };
+      return { row: { ...first, flow, ...nothing, ...judged }, again: true };
+    });
+  }
+
+  #announce(changes: readonly LossChange[]): number {
+    if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
+    return changes.length;
   }
 }

@@ -45,7 +45,9 @@ export class LossPrinter {
       if (this.#flows.size < 2) this.#flows.add(row.flow);
     }
     const named = this.#paths.size > 1 || this.#flows.size > 1;
-    const lines = changes.map(({ row, again }) => formatLossLine(row, { named, revised: again, colour: this.#colour }));
+    const lines = changes.map(({ row, again }) =>
+      formatLossLine(row, { named, revised: again || row.revision > 1, colour: this.#colour }),
+    );
     if (lines.length > 0) this.#output.write(`${lines.join("\n")}\n`);
   };
 }

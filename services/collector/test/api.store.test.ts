@@ -290,6 +290,22 @@ describe("ListAgents and ListPaths", () => {
     expect((await client().listAgents({ agent: "early" })).agents[0]?.flags).toContain("left");
   });
 
+  test("show a path as confirmed only once a sink has counted since the latest end appeared", async () => {
+    const both = { path: "appearing", flows: [flow("default", 5n)] };
+    const dead = { ...both, flows: [flow("default", 0n)] };
+    const confirmed = async () => (await client().listPaths({ path: "appearing" })).paths[0]?.confirmed;
+    await pushPair(B - 3n, both, dead);
+    expect(await confirmed()).toBe(false);
+    await pushPair(B - 2n, both);
+    expect(await confirmed()).toBe(true);
+    const third = { ...both, id: "appeared", boot: "appeared" };
+    await pushPair(B - 1n, both, dead);
+    await pusher.push(reportOf({ ...block("source", B - 1n, third), storedNs: nowNs() }));
+    expect(await confirmed()).toBe(false);
+    await pushPair(B, both);
+    expect(await confirmed()).toBe(true);
+  });
+
   test("show duplicate agents", async () => {
     await pushPair(B, { path: "twins", id: "twin", boot: "boot-a" });
     await pushPair(B, { path: "twins", id: "twin", boot: "boot-b" });

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { drainPending, Session } from "chdb";
 import { freePort } from "./temporary.ts";
 
-/** How the next insert goes wrong. */
+/** How the next insert of reports goes wrong. */
 export type Mishap = "refused before it is stored" | "cut after it is stored" | "unparsable";
 
 /** The HTTP interface of a ClickHouse server, as far as the collector uses it. */
@@ -33,7 +33,8 @@ export async function startClickHouseFront(directory: string): Promise<ClickHous
     user = request.headers.authorization;
     const inUrl = url.searchParams.get("query");
     const insert = inUrl !== null && /^\s*INSERT/i.test(inUrl);
-    const mishap = insert ? mishaps.shift() : undefined;
+    // What is wanted is the fate of reports, not that of the feed's notes.
+    const mishap = insert && !/^\s*INSERT INTO told /i.test(inUrl) ? mishaps.shift() : undefined;
     if (mishap === "refused before it is stored") return fail(response, 241, "memory limit");
     if (mishap === "unparsable") return fail(response, 27, "cannot parse");
     try {

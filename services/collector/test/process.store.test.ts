@@ -76,6 +76,50 @@ test("a lock that a killed collector left behind is taken over", async () => {
   expect(await again.ended).toBe(0);
 }, 60_000);
 
+test("a block that is decided while no collector runs, or stored just before a kill, is printed once", async () => {
+  const S = 1_000_000_000n;
+  const port = await freePort();
+  const options = [String(port), "--listen", `127.0.0.1:${await freePort()}`, "--store", `${directory.path}/f`];
+  const short = { intervalNs: S, guardNs: S / 4n };
+  const lineOf = (number: bigint, text: string) =>
+    `[${new Date(Number(number) * 1000).toISOString().slice(0, 19).replace("T", " ")}] ${text}`;
+  const first = startCollectorProcess(options, env);
+  await running(first);
+  const pusher = new Pusher(port);
+  // Its time is up, 10.5 s after its end, two seconds from now.
+  const lonely = nowNs() / S - 9n;
+  const pair = lonely - 100n;
+  await pusher.push(reportOf({ ...block("source", lonely, { ...short, boot: "b1" }), storedNs: nowNs() }));
+  const both = { ...short, boot: "b2", id: "quick", path: "quick" };
+  pusher.send(
+    reportOf({ ...block("source", pair, both), storedNs: nowNs() }),
+    reportOf({ ...block("sink", pair, both), storedNs: nowNs() }),
+  );
+  await pusher.answered(3);
+  first.process.kill("SIGKILL");
+  await first.ended;
+  pusher.close();
+  const dueMs = Number(((lonely + 1n) * S + 10n * S + S / 2n) / 1_000_000n);
+  await until("the block's time to be up", () => (Date.now() > dueMs ? true : undefined));
+
+  const second = startCollectorProcess(options, env);
+  await running(second);
+  const missing = lineOf(lonely, "loss=? (missing sink) path=default flow=default");
+  await until("the line", () => (second.stdout().includes(missing) ? true : undefined));
+  const quick = lineOf(pair, "loss=0");
+  expect((first.stdout() + second.stdout()).split("\n").filter((line) => line.startsWith(quick))).toHaveLength(1);
+  second.process.kill("SIGTERM");
+  expect(await second.ended).toBe(0);
+
+  const third = startCollectorProcess(options, env);
+  await running(third);
+  const again = new Pusher(port);
+  await again.push(reportOf({ ...block("sink", lonely, { ...short, boot: "b3" }), storedNs: nowNs() }));
+  await until("a line", () => (third.stdout() !== "" ? true : undefined));
+  expect(third.stdout()).toBe(`${lineOf(lonely, "loss=0 (revised) path=default flow=default")}\n`);
+  again.close();
+}, 90_000);
+
 test("says in one line what is wrong, and exits with 2 for a wrong command line, 1 for a port that is taken", async () => {
   const wrong = startCollectorProcess(["--lisen", "8080"], env);
   expect(await wrong.ended).toBe(2);

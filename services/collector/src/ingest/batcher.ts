@@ -3,7 +3,7 @@ import type { StoreClock } from "../clock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 import type { ReportKey } from "./report-key.ts";
-import type { ReportRows, TouchedBlock } from "./rows.ts";
+import type { Announcement, ReportRows, TouchedBlock } from "./rows.ts";
 
 /** Rows of one insert, unless one report alone has more. */
 export const MAX_BATCH_ROWS = 5000;
@@ -19,7 +19,7 @@ const LAST_RETRY_MS = 10_000;
 /** What an insert has changed. */
 export interface Stored {
   readonly blocks: readonly TouchedBlock[];
-  readonly announced: readonly string[];
+  readonly announced: readonly Announcement[];
 }
 
 interface Item {

@@ -9,6 +9,13 @@ export interface TouchedBlock {
   readonly blockNumber: bigint;
 }
 
+/** Where a JOINED or LEFT changes who is expected. */
+export interface Announcement {
+  readonly path: string;
+  readonly intervalNs: bigint;
+  readonly atNs: bigint;
+}
+
 /** One report as rows for one table. */
 export interface ReportRows {
   readonly table: "loss_record" | "presence";
@@ -18,8 +25,7 @@ export interface ReportRows {
   /** Characters in `rows`. */
   readonly size: number;
   readonly blocks: readonly TouchedBlock[];
-  /** Paths whose expectations change with it. */
-  readonly announced: readonly string[];
+  readonly announced: readonly Announcement[];
 }
 
 // Beyond any clock's error, and small enough that two of them add up.
@@ -85,7 +91,7 @@ function presenceRows(header: string, counters: string, presence: Presence): Rep
     rows,
     size: sizeOf(rows),
     blocks: [],
-    announced: presence.paths.map(({ path }) => path),
+    announced: presence.paths.map(({ path }) => ({ path, intervalNs: presence.intervalNs, atNs: presence.atNs })),
   };
 }
 

@@ -16,7 +16,7 @@ export interface PathRow {
   readonly path: string;
   readonly points: readonly PointRow[];
   readonly flows: readonly string[];
-  /** A sink has counted a marked packet. */
+  /** A sink has counted a marked packet since the latest of those that measure it now began. */
   readonly confirmed: boolean;
 }
 
@@ -30,19 +30,23 @@ export interface PathPage {
 const MAX_FLOWS = 1000;
 // Flows are those of the latest blocks.
 const RECENT_BLOCKS = 10n;
+// Who has reported in none of the latest blocks does not measure the path any more.
+const EXPECTED_BLOCKS = 3;
 const POINT = "path, agent, role, interface";
 
 const POINTS = `
   SELECT ${POINT}, argMax(length_ns, at_ns) AS interval_ns, max(seen_ns) AS last_seen_ns, max(at_ns) AS latest_ns,
-    max(left_ns) AS gone_ns, max(counted) AS has_counted
+    max(left_ns) AS gone_ns, max(counted_ns) AS last_counted_ns,
+    minIf(first_ns, first_ns > 0) AS first_record_ns, max(record_ns) AS last_record_ns
   FROM (
     SELECT ${POINT}, max(interval_ns) AS length_ns, max(start_ns) AS at_ns, max(arrived_ns) AS seen_ns,
-      0 AS left_ns, maxIf(start_ns, packets > 0) > 0 AS counted
+      0 AS left_ns, maxIf(start_ns, packets > 0) AS counted_ns, min(start_ns) AS first_ns, max(start_ns) AS record_ns
     FROM loss_record WHERE path != '' AND ({path:String} = '' OR path = {path:String})
     GROUP BY ${POINT}, boot_id, intDiv(start_ns, 3600000000000)
     UNION ALL
     SELECT ${POINT}, argMax(p.interval_ns, p.at_ns) AS length_ns, maxIf(p.at_ns, joined) AS at_ns,
-      max(arrived_ns) AS seen_ns, maxIf(p.at_ns, NOT joined) AS left_ns, false AS counted
+      max(arrived_ns) AS seen_ns, maxIf(p.at_ns, NOT joined) AS left_ns, 0 AS counted_ns, 0 AS first_ns,
+      0 AS record_ns
     FROM presence AS p WHERE {path:String} = '' OR path = {path:String}
     GROUP BY ${POINT}
   )
@@ -60,8 +64,11 @@ export async function listPaths(
   after = "",
 ): Promise<PathPage> {
   const rows = await store.query(
-    `SELECT path, max(role = 'sink' AND has_counted) AS confirmed, max(latest_ns) AS newest_ns,
-      min(interval_ns) AS shortest_ns,
+    `SELECT path, max(latest_ns) AS newest_ns, min(interval_ns) AS shortest_ns, max(last_record_ns) AS newest_record_ns,
+      maxIf(last_counted_ns, role = 'sink') AS counted_ns,
+      arrayMax(arrayMap(r -> if(r.2 + ${EXPECTED_BLOCKS} * r.3 >= newest_record_ns, r.1, 0),
+        groupArray((first_record_ns, last_record_ns, interval_ns)))) AS complete_since_ns,
+      newest_record_ns > 0 AND counted_ns > 0 AND counted_ns >= complete_since_ns AS confirmed,
       arraySort(groupArray((agent, role, interface, interval_ns, last_seen_ns, latest_ns, gone_ns))) AS points
     FROM (${POINTS}) WHERE path > {after:String}
     GROUP BY path ORDER BY path LIMIT ${limit + 1}`,

@@ -49,6 +49,10 @@ const PRESENCE = `CREATE TABLE IF NOT EXISTS presence (
   flow_names Array(String) CODEC(ZSTD), ${HEADER}
 )`;
 
+// Until when the feed has told of changes.
+const TOLD = `CREATE TABLE IF NOT EXISTS told (told_ns UInt64, kind UInt8 DEFAULT 0)
+  ENGINE = ReplacingMergeTree(told_ns) ORDER BY kind`;
+
 /** Columns of a report's header in the order in which rows carry them; `stored_ns` comes last in every row. */
 export const HEADER_COLUMNS = [
   "agent",
@@ -128,6 +132,7 @@ export async function prepareSchema(store: Store, retentionS: number): Promise<v
   // A store may be older than the column.
   await store.command("ALTER TABLE loss_record ADD COLUMN IF NOT EXISTS unmatched_fragments UInt64 CODEC(ZSTD)");
   await store.command(`${PRESENCE} ${engine("at_ns, path, agent")}`);
+  await store.command(TOLD);
   for (const table of ["loss_record", "presence"]) {
     await store.command(`ALTER TABLE ${table} MODIFY TTL ${ttl} SETTINGS materialize_ttl_after_modify = 0`);
   }
