@@ -2,18 +2,11 @@
 // its start to the first marked packet at the far end, and what it costs the traffic of a live veth.
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import {
-  exec,
-  type ManagedProcess,
-  type MeasuredPath,
-  runIperf3,
-  sendDatagrams,
-  startIperf3Server,
-} from "@waymark/testkit";
+import { type ManagedProcess, type MeasuredPath, runIperf3, sendDatagrams, startIperf3Server } from "@waymark/testkit";
 import { Suite, type SuiteOptions } from "../tests/integration/src/suite.ts";
 import { median, table } from "./src/figures.ts";
 import { isolate } from "./src/isolation.ts";
-import { cpuSeconds, memoryMib } from "./src/process-use.ts";
+import { cpuSeconds, memoryMib, programCost } from "./src/process-use.ts";
 
 const REPORTING_S = 20;
 const IDLE_S = 30;
@@ -159,7 +152,7 @@ async function liveRow(suite: Suite, { name, unit, run }: Load): Promise<string[
     const agent = await suite.startSource();
     await pause(SETTLE_MS);
     const rate = await run(suite.path);
-    const ns = await costOfRun();
+    const ns = programCost(agent.pid);
     await agent.stop();
     rounds.push({ without, with: rate, ns });
   }
@@ -177,20 +170,6 @@ async function liveRow(suite: Suite, { name, unit, run }: Load): Promise<string[
 /** The middle figure, with the lowest and the highest: how much the host itself wavers. */
 function spread(figures: readonly number[]): string {
   return `${median(figures).toFixed(1)} (${Math.min(...figures).toFixed(1)} to ${Math.max(...figures).toFixed(1)})`;
-}
-
-/** Nanoseconds that the kernel counted for a run of the source's program. */
-async function costOfRun(): Promise<number> {
-  const { stdout } = await exec(["bpftool", "-j", "prog", "show", "name", "altmark_source"]);
-  const found = JSON.parse(stdout) as ProgramRuns | readonly ProgramRuns[];
-  const { run_time_ns: ns = 0, run_cnt: runs = 0 } = [found].flat().at(-1) as ProgramRuns;
-  if (runs === 0) throw new Error("bpftool: the source's program has not run");
-  return ns / runs;
-}
-
-interface ProgramRuns {
-  readonly run_time_ns?: number;
-  readonly run_cnt?: number;
 }
 
 function running(agent: ManagedProcess | undefined): ManagedProcess {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Ticks a second of the times in /proc (USER_HZ: 100 wherever Linux runs). */
 const TICKS_PER_SECOND = 100;
@@ -19,4 +19,19 @@ export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/**
+ * Mean nanoseconds of a run of the BPF program that has run most often among those that a process holds; only runs under
+ * kernel.bpf_stats_enabled count. @throws {Error} none has run
+ */
+export function programCost(pid: number): number {
+  const programs = readdirSync(`/proc/${pid}/fdinfo`).map((fd) => {
+    const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1");
+    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+    return { ns: field("run_time_ns"), runs: field("run_cnt") };
+  });
+  const busiest = programs.reduce((most, program) => (program.runs > most.runs ? program : most), { ns: 0, runs: 0 });
+  if (busiest.runs === 0) throw new Error(`process ${pid}: none of its BPF programs has run`);
+  return busiest.ns / busiest.runs;
 }
