@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { killChildren, running, startCollectorProcess } from "./children.ts";
 import { Pusher, queryClient } from "./harness.ts";
 import { block, flow, L, reportOf } from "./history.ts";
@@ -30,11 +30,17 @@ test("runs as the altmark tool's collector did: a port, and printed lines", asyn
 
   const second = startCollectorProcess([String(await freePort()), "--store", `${directory.path}/a`], env);
   expect(await second.ended).toBe(1);
-  expect(second.stderr()).toContain(`/a is in use by the collector with process id ${child.process.pid}`);
+  const inUse = `/a is in use by the collector with process id ${child.process.pid}`;
+  expect(second.stderr()).toMatch(new RegExp(`^collector: .*${inUse}\n$`));
+  // Nor does a lock file that somebody has removed make two of one store.
+  rmSync(`${directory.path}/a/collector.lock`);
+  const third = startCollectorProcess([String(await freePort()), "--store", `${directory.path}/a`], env);
+  expect(await third.ended).toBe(1);
+  expect(third.stderr()).toContain("the engine does not take");
 
   child.process.kill("SIGTERM");
   expect(await child.ended).toBe(0);
-  expect(existsSync(`${directory.path}/a/collector.lock`)).toBe(false);
+  expect(readFileSync(`${directory.path}/a/collector.lock`, "utf8")).toBe("");
   pusher.close();
 }, 60_000);
 
@@ -69,7 +75,7 @@ test("a lock that a killed collector left behind is taken over", async () => {
   await running(child);
   child.process.kill("SIGKILL");
   await child.ended;
-  expect(existsSync(`${store}/collector.lock`)).toBe(true);
+  expect(readFileSync(`${store}/collector.lock`, "utf8")).toBe(`${child.process.pid}\n`);
   const again = startCollectorProcess(await options(), env);
   await running(again);
   again.process.kill("SIGINT");
@@ -146,7 +152,7 @@ test("says in one line what is wrong, and exits with 2 for a wrong command line,
   );
   expect(await second.ended).toBe(1);
   expect(second.stderr()).toMatch(new RegExp(`^collector: .*${port}: EADDRINUSE\n$`));
-  expect(existsSync(`${directory.path}/e/collector.lock`)).toBe(false);
+  expect(readFileSync(`${directory.path}/e/collector.lock`, "utf8")).toBe("");
   first.process.kill("SIGTERM");
   expect(await first.ended).toBe(0);
 }, 60_000);

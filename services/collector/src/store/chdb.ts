@@ -1,6 +1,14 @@
 import type { Session } from "chdb";
 import { lockDirectory } from "./lock.ts";
-import { type InsertRows, QUERY_SETTINGS, type SqlParams, type SqlRow, type Store, storeError } from "./store.ts";
+import {
+  type InsertRows,
+  QUERY_SETTINGS,
+  type SqlParams,
+  type SqlRow,
+  type Store,
+  StoreError,
+  storeError,
+} from "./store.ts";
 
 const DATABASE = "waymark";
 
@@ -26,8 +34,16 @@ export async function openChdb(directory: string): Promise<Store> {
     return store;
   } catch (error) {
     lock.release();
-    throw storeError(`open store ${directory}`, error, codeOf(error));
+    throw openError(directory, error);
   }
+}
+
+// The engine gives its reason to standard error only. It, too, locks the directory.
+function openError(directory: string, error: unknown): Error {
+  const isRefused = typeof error === "object" && error !== null && "code" in error && error.code === "CHDB_CONNECTION";
+  if (!isRefused) return storeError(`open store ${directory}`, error, codeOf(error));
+  const why = "another process uses it, or it cannot be written, or holds something else";
+  return new StoreError("open store", `the engine does not take ${directory}: ${why}`, { cause: error });
 }
 
 class ChdbStore implements Store {

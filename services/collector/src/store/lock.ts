@@ -1,8 +1,11 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "./store.ts";
 
 const LOCK_FILE = "collector.lock";
+// What flock(1) answers with when somebody else holds the lock.
+const HELD = 1;
 
 /** Holds a directory for one process; release it with `release()`. */
 export interface DirectoryLock {
@@ -10,83 +13,54 @@ export interface DirectoryLock {
   release(): void;
 }
 
-interface Holder {
-  readonly pid: number;
-  readonly startTicks: string;
-}
-
 /**
  * Takes the directory for this process, creating it when it is missing.
- * A lock that a dead process left behind is taken over: the holder is known by pid and start time.
  *
- * @throws StoreError when a live process holds it
+ * The lock is the kernel's, flock(2) on a file in it, so it ends with the process, however that ends, and holds across
+ * containers that share the directory. The file stays: removing it would let two processes lock two files of one name.
+ * It says who holds it. Without flock(1) nothing is locked here; the engine locks its directory itself as well.
+ *
+ * @throws StoreError when another process holds it
  */
 export function lockDirectory(directory: string): DirectoryLock {
-  mkdirSync(directory, { recursive: true, mode: 0o750 });
   const file = join(directory, LOCK_FILE);
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const descriptor = createExclusively(file);
-    if (descriptor !== undefined) return written(file, descriptor);
-    const holder = readHolder(file);
-    if (holder !== undefined && startTicks(holder.pid) === holder.startTicks) {
-      throw new StoreError("open store", `${directory} is in use by the collector with process id ${holder.pid}`);
-    }
-    unlinkIfPresent(file);
+  const descriptor = open(directory, file);
+  if (!lock(descriptor)) {
+    closeSync(descriptor);
+    throw new StoreError("open store", `${directory} is in use by ${holder(file)}`);
   }
-  throw new StoreError("open store", `${file} cannot be taken`);
-}
-
-function written(file: string, descriptor: number): DirectoryLock {
-  const holder: Holder = { pid: process.pid, startTicks: startTicks(process.pid) ?? "" };
   ftruncateSync(descriptor);
-  writeSync(descriptor, JSON.stringify(holder));
-  closeSync(descriptor);
+  writeSync(descriptor, `${process.pid}\n`, 0);
   let held = true;
   return {
     release() {
-      if (held) unlinkIfPresent(file);
+      if (!held) return;
       held = false;
+      ftruncateSync(descriptor);
+      closeSync(descriptor);
     },
   };
 }
 
-function createExclusively(file: string): number | undefined {
+function open(directory: string, file: string): number {
   try {
-    return openSync(file, "wx", 0o640);
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    // Reading and writing, and not emptied: it may be another's.
+    return openSync(file, "a+", 0o640);
   } catch (error) {
-    if (errno(error) === "EEXIST") return undefined;
     throw new StoreError("open store", `cannot write ${file} (${errno(error) ?? "unknown"})`, { cause: error });
   }
 }
 
-function readHolder(file: string): Holder | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof value !== "object" || value === null || !("pid" in value) || !("startTicks" in value)) return undefined;
-    return { pid: Number(value.pid), startTicks: String(value.startTicks) };
-  } catch {
-    // Unreadable or half written: nobody alive holds it.
-    return undefined;
-  }
+// The lock belongs to the open file, which the child shares: it outlives the child and ends with our descriptor.
+function lock(descriptor: number): boolean {
+  const { status } = spawnSync("flock", ["-x", "-n", "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
+  return status !== HELD;
 }
 
-/** When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); undefined when there is none. */
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    // No such process.
-    return undefined;
-  }
-}
-
-function unlinkIfPresent(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (error) {
-    if (errno(error) !== "ENOENT") throw error;
-  }
+function holder(file: string): string {
+  const pid = /^\d+$/.exec(readFileSync(file, "utf8").trim())?.[0];
+  return pid === undefined ? "another collector" : `the collector with process id ${pid}`;
 }
 
 function errno(error: unknown): string | undefined {
