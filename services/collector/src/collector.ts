@@ -70,13 +70,13 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
   // After those who are to hear what was decided while no collector ran.
   await feed.start();
   const healthy = () => !ingest.batcher.failing;
-  const metrics = await listenMetrics(config, feed, ingest, healthy);
-  closers.add(() => metrics?.close());
   const retentionNs = BigInt(config.retentionS) * NS_PER_S;
   const api = await listenApi({ listen: config.listen, store, clock, feed, log, retentionNs, healthy });
   closers.add(() => api.close());
   const grpc = await listenGrpc(config.grpcPort, ingest, systemNowNs, log);
   closers.add(() => grpc.close());
+  const metrics = await listenMetrics(config, feed, ingest, healthy, () => grpc.refusedStreams);
+  closers.add(() => metrics?.close());
   const nats = config.nats.length > 0 ? new NatsIngest(config.nats, ingest, log) : undefined;
   closers.add(() => nats?.close());
   nats?.start();
@@ -105,8 +105,9 @@ async function listenMetrics(
   feed: LossFeed,
   ingest: Ingest,
   healthy: () => boolean,
+  refusedStreams: () => number,
 ): Promise<MetricsServer | undefined> {
   if (config.metrics === undefined) return undefined;
-  const registry = createMetrics({ ingest: ingest.stats, batcher: ingest.batcher, feed, healthy });
+  const registry = createMetrics({ ingest: ingest.stats, batcher: ingest.batcher, feed, healthy, refusedStreams });
   return serveMetrics(config.metrics, registry, healthy);
 }

@@ -12,10 +12,11 @@ export interface MetricSources {
   readonly batcher: Batcher;
   readonly feed: LossFeed;
   readonly healthy: () => boolean;
+  readonly refusedStreams: () => number;
 }
 
 /** The collector's own Prometheus metrics. */
-export function createMetrics({ ingest, batcher, feed, healthy }: MetricSources): Registry {
+export function createMetrics({ ingest, batcher, feed, healthy, refusedStreams }: MetricSources): Registry {
   const registry = new Registry();
   const registers = [registry];
   const counter = (name: string, help: string, read: () => number) =>
@@ -34,6 +35,7 @@ export function createMetrics({ ingest, batcher, feed, healthy }: MetricSources)
   counter("inserts_total", "Inserts that worked", () => batcher.stats.inserts);
   counter("inserts_failed_total", "Inserts that failed and were repeated", () => batcher.stats.failedInserts);
   counter("blocks_forgotten_total", "Blocks not told of because too many were open", () => feed.dropped);
+  counter("streams_refused_total", "Streams of agents refused because there were too many", refusedStreams);
   new Counter({
     name: "waymark_collector_reports_refused_total",
     help: "Reports refused, by reason",

@@ -11,8 +11,6 @@ export const MAX_BATCH_ROWS = 5000;
 export const MAX_BATCH_SIZE = 8 << 20;
 /** How long the first row of a batch waits for others. */
 export const MAX_BATCH_WAIT_MS = 100;
-/** What may wait in memory, in characters; beyond it `add` waits, and with it the streams. */
-export const MAX_WAITING_SIZE = 64 << 20;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
@@ -38,7 +36,8 @@ export interface BatcherStats {
 
 /**
  * Puts reports together into inserts: each insert is one atomic block of one table and one partition, and no report
- * is split over two. A failing insert is repeated until it works; meanwhile nothing else is taken.
+ * is split over two. A failing insert is repeated until it works; meanwhile nothing else is taken. What may wait is
+ * bounded by who adds.
  */
 export class Batcher {
   readonly stats: BatcherStats = { insertedRows: 0, inserts: 0, failedInserts: 0 };
@@ -47,7 +46,6 @@ export class Batcher {
   readonly #log: Logger;
   readonly #onStored: (stored: Stored) => void;
   readonly #items: Item[] = [];
-  readonly #roomWaiters: (() => void)[] = [];
   #size = 0;
   #rows = 0;
   #failing = false;
@@ -60,11 +58,6 @@ export class Batcher {
     this.#clock = clock;
     this.#log = log;
     this.#onStored = onStored;
-  }
-
-  /** Resolves when another report may be added. */
-  async room(): Promise<void> {
-    while (this.#size >= MAX_WAITING_SIZE) await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
   }
 
   /** The characters that wait for their insert. */
@@ -103,7 +96,6 @@ export class Batcher {
         for (const item of batch) item.reject(error);
       });
       this.#size -= batch.reduce((sum, { rows }) => sum + rows.size, 0);
-      for (const resume of this.#roomWaiters.splice(0)) resume();
     }
     this.#running = undefined;
   }

@@ -10,7 +10,8 @@ const MAX_FLOW_LENGTH = 256;
 // 2000-01-01 to 2200-01-01: outside, a clock was never set.
 const FIRST_TIME_NS = 946_684_800_000_000_000n;
 const LAST_TIME_NS = 7_258_118_400_000_000_000n;
-const MAX_AHEAD_NS = 86_400_000_000_000n;
+/** How far a time may lie after the collector's. */
+export const MAX_AHEAD_NS = 86_400_000_000_000n;
 
 /** Whether it is 1 to `limit` characters without control characters. */
 export function isName(name: string, limit: number): boolean {
@@ -21,7 +22,7 @@ export function isName(name: string, limit: number): boolean {
 export function validateTime(name: string, timeNs: bigint, nowNs: bigint): void {
   const known = timeNs >= FIRST_TIME_NS && timeNs < LAST_TIME_NS;
   check(known, "time", `${name} ${timeNs} is not between the years 2000 and 2200`);
-  check(timeNs <= nowNs + MAX_AHEAD_NS, "time", `${name} ${timeNs} is more than a day ahead of the collector`);
+  check(timeNs <= nowNs + MAX_AHEAD_NS, "ahead", `${name} ${timeNs} is more than a day ahead of the collector`);
 }
 
 /** @throws Refusal unless it can be a path's name */

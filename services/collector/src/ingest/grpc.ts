@@ -12,12 +12,16 @@ import { errorLine, type Logger } from "@waymark/agent";
 import { IngestService, PushRequestSchema, type PushResponse, PushResponseSchema } from "@waymark/proto/ingest";
 import type { NowNs } from "../clock.ts";
 import type { Ingest, Receipt } from "./ingest.ts";
+import { ClockDoubt } from "./refusal.ts";
+import { MAX_STREAMS, StreamGate } from "./stream-gate.ts";
 import { MAX_REPORT_BYTES } from "./validate.ts";
 
-/** Reports of one stream that may be under way; then the stream is not read until one is done. */
-const MAX_UNDER_WAY = 256;
 // Above what is refused with a reason; what is larger still ends its stream.
-const MAX_MESSAGE_BYTES = 4 * MAX_REPORT_BYTES;
+const MAX_MESSAGE_BYTES = 2 * MAX_REPORT_BYTES;
+/** An agent needs one. */
+const MAX_STREAMS_A_CONNECTION = 8;
+/** A connection without a stream is closed after this. */
+const MAX_IDLE_MS = 300_000;
 const KEEPALIVE_MS = 30_000;
 const DRAIN_MS = 2_000;
 
@@ -27,6 +31,8 @@ type PushStream = ServerDuplexStream<Uint8Array, PushResponse>;
 export interface GrpcIngest {
   /** The port it listens on. */
   readonly port: number;
+  /** Streams refused because there were too many. */
+  readonly refusedStreams: number;
   /** Takes no more reports. The streams stay until `close`, so that what is under way can be acknowledged. */
   pause(): void;
   /** Ends all streams and gives the port back. */
@@ -45,23 +51,31 @@ export async function listenGrpc(port: number, ingest: Ingest, nowNs: NowNs, log
   const server = new Server({
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
+    "grpc.max_concurrent_streams": MAX_STREAMS_A_CONNECTION,
+    "grpc.max_connection_idle_ms": MAX_IDLE_MS,
   });
   const streams = new Set<PushStream>();
-  const state = { paused: false };
+  const gate = new StreamGate();
   server.addService(SERVICE, {
     Push: (stream: PushStream) => {
+      if (!gate.enter(stream)) {
+        refuse(stream, gate, log);
+        return;
+      }
       streams.add(stream);
-      stream.once("close", () => streams.delete(stream));
-      void serve(stream, ingest, nowNs, log, state).finally(() => streams.delete(stream));
+      void serve(stream, ingest, nowNs, log, gate).finally(() => {
+        gate.leave(stream);
+        streams.delete(stream);
+      });
     },
   });
   const bound = await bind(server, port);
   return {
     port: bound,
-    pause() {
-      state.paused = true;
-      for (const stream of streams) stream.pause();
+    get refusedStreams() {
+      return gate.refused;
     },
+    pause: () => gate.close(),
     close: async () => {
       for (const stream of streams) stream.end();
       await shutdown(server);
@@ -82,27 +96,29 @@ const SERVICE = {
   },
 } as const;
 
-async function serve(
-  stream: PushStream,
-  ingest: Ingest,
-  nowNs: NowNs,
-  log: Logger,
-  state: { readonly paused: boolean },
-): Promise<void> {
+function refuse(stream: PushStream, gate: StreamGate, log: Logger): void {
+  // Powers of two: enough to see it, too few to fill a disk.
+  const count = gate.refused;
+  if ((count & (count - 1)) === 0)
+    log.warn("agent's stream refused: there are too many", { limit: MAX_STREAMS, count });
+  stream.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${MAX_STREAMS} streams are the limit` });
+}
+
+async function serve(stream: PushStream, ingest: Ingest, nowNs: NowNs, log: Logger, gate: StreamGate): Promise<void> {
   const underWay = new Set<Promise<void>>();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   stream.on("data", (message: Uint8Array) => {
+    gate.began(stream, message.length);
     const taking = answer(stream, message, ingest, nowNs)
       .catch((error: unknown) => {
-        log.error("report not taken", { error });
+        if (!(error instanceof ClockDoubt)) log.error("report not taken", { error });
         stream.emit("error", { code: status.UNAVAILABLE, details: errorLine(error) });
       })
       .finally(() => {
         underWay.delete(taking);
-        if (!state.paused && underWay.size < MAX_UNDER_WAY) stream.resume();
+        gate.ended(stream, message.length);
       });
     underWay.add(taking);
-    if (underWay.size >= MAX_UNDER_WAY) stream.pause();
   });
   stream.on("end", end);
   stream.on("cancelled", end);

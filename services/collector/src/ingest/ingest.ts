@@ -6,10 +6,20 @@ import type { Store } from "../store/store.ts";
 import { Batcher, type Stored } from "./batcher.ts";
 import type { BootLog, Outcome } from "./boot-log.ts";
 import { BootLogs } from "./boot-logs.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { ClockAgreement } from "./clock-agreement.ts";
 import { Refusal, type RefusalReason } from "./refusal.ts";
 import { type ReportKey, reportKey } from "./report-key.ts";
 import { reportRows } from "./rows.ts";
 import { MAX_REPORT_BYTES, validateReport } from "./validate.ts";
+
+/**
+ * Bytes of reports between decoding and storing. Decoded, and again as rows, a report takes several times as much, a
+ * hostile one 40 times.
+ */
+const MAX_DECODED_BYTES = 8 << 20;
+// What the smallest report costs.
+const LEAST_BYTES = 512;
 
 /** What the ingest has done since it began. */
 export interface IngestStats {
@@ -38,6 +48,8 @@ export class Ingest {
   readonly #nowNs: NowNs;
   readonly #log: Logger;
   readonly #boots: BootLogs;
+  readonly #decoded = new ByteBudget(MAX_DECODED_BYTES);
+  readonly #agreement: ClockAgreement;
   readonly #onReport: ((report: Report) => void) | undefined;
 
   constructor(options: {
@@ -54,16 +66,32 @@ export class Ingest {
     this.#log = options.log;
     this.batcher = new Batcher(options.store, options.clock, options.log, options.onStored);
     this.#boots = new BootLogs(options.store);
+    this.#agreement = new ClockAgreement(options.log);
   }
 
   /**
    * Takes one report in: decodes, validates, drops what is stored already, stores. Resolves when the report may be
    * acknowledged, and never for a report that is not stored and not refused; rejects only when the store is closed
-   * or cannot be read.
+   * or cannot be read, and with a ClockDoubt when it cannot be told whose clock is wrong.
    *
    * @param arrivedNs when it reached the broker or the collector
    */
   async take(body: Uint8Array, arrivedNs: bigint, origin?: Origin): Promise<Receipt> {
+    const bytes = Math.max(body.length, LEAST_BYTES);
+    await this.#decoded.acquire(bytes);
+    try {
+      return await this.#take(body, arrivedNs, origin);
+    } finally {
+      this.#decoded.release(bytes);
+    }
+  }
+
+  /** Stores what waits and stops. */
+  async close(): Promise<void> {
+    await this.batcher.close();
+  }
+
+  async #take(body: Uint8Array, arrivedNs: bigint, origin: Origin | undefined): Promise<Receipt> {
     let key: ReportKey | undefined;
     try {
       const report = decode(body);
@@ -72,8 +100,10 @@ export class Ingest {
         throw new Refusal("oversized", `${body.length} bytes are more than ${MAX_REPORT_BYTES}`);
       }
       if (origin !== undefined) checkOrigin(key, origin);
-      validateReport(report, this.#nowNs());
-      await this.batcher.room();
+      const nowNs = this.#nowNs();
+      this.#agreement.check(report, nowNs);
+      validateReport(report, nowNs);
+      this.#agreement.note(report, nowNs);
       const outcome = await this.#admit(report, key, arrivedNs);
       if (outcome.status === "stored") this.stats.stored++;
       else if (outcome.status === "duplicate") this.stats.duplicates++;
@@ -83,11 +113,6 @@ export class Ingest {
       this.#refuse(error, key);
       return { key, outcome: { status: "refused", refusal: error } };
     }
-  }
-
-  /** Stores what waits and stops. */
-  async close(): Promise<void> {
-    await this.batcher.close();
   }
 
   #admit(report: Report, key: ReportKey, arrivedNs: bigint): Promise<Outcome> {

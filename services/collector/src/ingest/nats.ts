@@ -3,6 +3,7 @@ import { errorLine, type Logger } from "@waymark/agent";
 import { type ConsumerMessages, connect, Events, type JsMsg, type NatsConnection } from "nats";
 import type { Ingest } from "./ingest.ts";
 import { CONSUMER_NAME, ensureStream, type ReportKind, reportKinds, streamName } from "./nats-streams.ts";
+import { ClockDoubt } from "./refusal.ts";
 
 /** Messages of one stream that may be under way; then no more are asked for. */
 const MAX_UNDER_WAY = 400;
@@ -12,6 +13,7 @@ const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5_000;
 const RECONNECT_MS = 500;
 const NACK_DELAY_MS = 1_000;
+const DOUBT_DELAY_MS = 30_000;
 
 /** Takes reports from JetStream. That no server answers, at the start or later, is no error: it tries for ever. */
 export class NatsIngest {
@@ -141,8 +143,9 @@ export class NatsIngest {
       await this.#ingest.take(message.data, BigInt(message.info.timestampNanos), { kind, agent, service });
       message.ack();
     } catch (error) {
-      this.#log.error("report not taken", { error: errorLine(error) });
-      message.nak(NACK_DELAY_MS);
+      const inDoubt = error instanceof ClockDoubt;
+      if (!inDoubt) this.#log.error("report not taken", { error: errorLine(error) });
+      message.nak(inDoubt ? DOUBT_DELAY_MS : NACK_DELAY_MS);
     }
   }
 

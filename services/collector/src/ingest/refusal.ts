@@ -7,6 +7,7 @@ export const refusalReasons = [
   "identity",
   "sequence",
   "time",
+  "ahead",
   "clock",
   "counters",
   "block",
@@ -27,6 +28,19 @@ export class Refusal extends Error {
     super(message);
     this.name = "Refusal";
     this.reason = reason;
+  }
+}
+
+/**
+ * A report that is neither taken nor refused: by its time either its agent's clock is wrong or ours, and nothing says
+ * which. It is to be sent again.
+ */
+export class ClockDoubt extends Error {
+  readonly code = "CLOCK_DOUBT";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "ClockDoubt";
   }
 }
 
