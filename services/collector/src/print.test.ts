@@ -24,6 +24,7 @@ function row(more: Partial<LossRow> = {}): LossRow {
     numbered: true,
     agents: [],
     deadlineNs: 0n,
+    changedNs: 0n,
     ...more,
   };
 }
