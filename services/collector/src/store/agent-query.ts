@@ -32,13 +32,13 @@ const BOOT = "agent, service, role, interface, boot_id";
 // One row per boot and kind of report; the first table is answered from the projection.
 const REPORTED = `
   SELECT ${BOOT}, min(arrived_ns) AS first_ns, max(arrived_ns) AS last_ns,
-    min(sequence) AS first_sequence, max(sequence) AS last_sequence, uniqExact(sequence) AS reports,
+    min(sequence) AS first_sequence, max(sequence) AS last_sequence, groupBitmap(sequence) AS reports,
     argMax(${FACTS}, sequence) AS facts, argMaxIf(counters, sequence, leading) AS latest_counters,
     min(covered_from_ns) AS watched_from_ns, max(covered_to_ns) AS watched_to_ns, false AS has_left
   FROM loss_record WHERE {agent:String} = '' OR agent = {agent:String} GROUP BY ${BOOT}
   UNION ALL
   SELECT ${BOOT}, min(arrived_ns) AS first_ns, max(arrived_ns) AS last_ns,
-    min(sequence) AS first_sequence, max(sequence) AS last_sequence, uniqExact(sequence) AS reports,
+    min(sequence) AS first_sequence, max(sequence) AS last_sequence, groupBitmap(sequence) AS reports,
     argMax(${FACTS}, sequence) AS facts, argMaxIf(counters, sequence, leading) AS latest_counters,
     0 AS watched_from_ns, 0 AS watched_to_ns, countIf(NOT joined) > 0 AS has_left
   FROM presence WHERE {agent:String} = '' OR agent = {agent:String} GROUP BY ${BOOT}`;

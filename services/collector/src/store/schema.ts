@@ -38,7 +38,7 @@ const LOSS_RECORD = `CREATE TABLE IF NOT EXISTS loss_record (
     SELECT path, agent, service, role, interface, boot_id, ${HOUR},
       min(start_ns), max(start_ns), maxIf(start_ns, packets > 0), max(interval_ns),
       min(covered_from_ns), max(covered_to_ns), min(arrived_ns), max(arrived_ns),
-      min(sequence), max(sequence), uniqExact(sequence),
+      min(sequence), max(sequence), groupBitmap(sequence),
       argMax(${FACTS}, sequence), argMaxIf(counters, sequence, leading)
     GROUP BY path, agent, service, role, interface, boot_id, ${HOUR}
   )
