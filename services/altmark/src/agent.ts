@@ -123,6 +123,10 @@ class Session {
     this.#deps.checkInterface();
     this.checkClock();
     this.#meter.renewLease();
+    this.#keepPlace();
+  }
+
+  #keepPlace(): void {
     if (!this.#meter.keepPlace()) return;
     if (!this.#displaced) {
       const hint = "blocks of this time are not COMPLETE; --order last accepts what it lets through";
@@ -133,8 +137,9 @@ class Session {
 
   /** Publishes every block that has come to rest. */
   read(): void {
-    // First, so that no block goes out that a step has touched and nobody has noticed.
+    // First, so that no block goes out that a step or a stranger has touched and nobody has noticed.
     this.checkClock();
+    this.#keepPlace();
     const readings = this.#meter.readFinished();
     this.#lookForUnseen(readings);
     this.#emit(readings, this.#deps.clock.nowNs());
