@@ -5,6 +5,7 @@ import { BpfObject, monotonicNow, taiNow } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { buildPacket } from "@waymark/packet";
 import { altmarkBenchSpec } from "../services/altmark/bpf/altmark_bench.gen.ts";
+import { clockOffset } from "../services/altmark/src/clock-offset.ts";
 import { type FlowRule, parseFlowRule } from "../services/altmark/src/flow-rule.ts";
 import { kernelRule } from "../services/altmark/src/kernel-rule.ts";
 import { median, table } from "./src/figures.ts";
@@ -67,7 +68,7 @@ function load({ rules: flowRules = [], perFlow = false }: Case) {
   object.map("control").set(0, {
     clock_offset_ns: noon - taiNow(),
     lease_until_ns: 2n ** 63n,
-    tai_minus_monotonic_ns: taiNow() - monotonicNow(),
+    tai_minus_monotonic_ns: clockOffset(taiNow, monotonicNow),
   });
   object.program("altmark_arm").testRun({ ctx: { mark: 0 } });
   return object;

@@ -1,5 +1,6 @@
 import { BpfObject, monotonicNow, type SkbInput, taiNow } from "@waymark/bpf-runtime";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
+import { clockOffset } from "../src/clock-offset.ts";
 import type { FlowRule } from "../src/flow-rule.ts";
 import { kernelRule } from "../src/kernel-rule.ts";
 
@@ -66,7 +67,7 @@ export class Rig implements Disposable {
     this.object.map("control").set(0, {
       clock_offset_ns: wanted - taiNow(),
       lease_until_ns: options.leaseNs ?? 2n ** 63n,
-      tai_minus_monotonic_ns: taiNow() - monotonicNow() + (options.steppedNs ?? 0n),
+      tai_minus_monotonic_ns: clockOffset(taiNow, monotonicNow) + (options.steppedNs ?? 0n),
     });
     const ctx = { mark: options.forget ? 1 : 0 };
     expect(this.object.program("altmark_arm").testRun({ ctx }).retval).toBe(0);
