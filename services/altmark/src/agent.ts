@@ -120,9 +120,14 @@ class Session {
 
   /** Once a second: the programs of kernels without TCX pass packets untouched when this stops. */
   keepAlive(): void {
+    this.#lookAround();
+    this.#meter.renewLease();
+  }
+
+  /** What may have changed around us: the interface first, since everything else asks about it. */
+  #lookAround(): void {
     this.#deps.checkInterface();
     this.checkClock();
-    this.#meter.renewLease();
     this.#keepPlace();
   }
 
@@ -138,8 +143,7 @@ class Session {
   /** Publishes every block that has come to rest. */
   read(): void {
     // First, so that no block goes out that a step or a stranger has touched and nobody has noticed.
-    this.checkClock();
-    this.#keepPlace();
+    this.#lookAround();
     const readings = this.#meter.readFinished();
     this.#lookForUnseen(readings);
     this.#emit(readings, this.#deps.clock.nowNs());
@@ -198,9 +202,9 @@ class Session {
   #emit(readings: readonly Reading[], untilNs: bigint): void {
     if (readings.length === 0) return;
     const interrupted = this.#wasInterrupted(readings);
+    const topDestinations = this.#meter.topDestinations();
+    const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted, topDestinations };
     for (const reading of readings) {
-      const topDestinations = this.#meter.topDestinations();
-      const watch = { attachedNs: this.#attachedNs, untilNs, steps: this.#steps, interrupted, topDestinations };
       for (const block of blocksOf(this.#deps.measurement, reading, watch)) {
         for (const payload of lossPayloads(block)) this.#publisher.publish(payload);
         this.#deps.onBlock(block);

@@ -82,14 +82,17 @@ describePrivileged("the altmark command", () => {
     await source.waitForLine(/^color 1 count0 0 count1 0$/, { deadlineMs: DEADLINE_MS });
   });
 
-  test("an interface that disappears ends it with a line that names it", async () => {
-    await using rig = await build();
-    const source = await measuring(altmark(rig.near, "source", DEVICE));
-    const logged = source.stderr.length;
-    await rig.near.ip(`link del ${DEVICE}`);
-    expect((await source.exited).code).toBe(1);
-    expect(source.stderr.slice(logged).at(-1)).toMatch(/eth0/);
-  });
+  test.each(["10", "0.1"])(
+    "an interface that disappears ends it with a line that names it (-i %s)",
+    async (interval) => {
+      await using rig = await build();
+      const source = await measuring(altmark(rig.near, "source", DEVICE, "-i", interval));
+      const logged = source.stderr.length;
+      await rig.near.ip(`link del ${DEVICE}`);
+      expect((await source.exited).code).toBe(1);
+      expect(source.stderr.slice(logged).at(-1)).toMatch(/eth0/);
+    },
+  );
 
   test("metrics and health", async () => {
     await using rig = await build();
