@@ -7,7 +7,7 @@ import { buildPacket } from "@waymark/packet";
 import { altmarkBenchSpec } from "../services/altmark/bpf/altmark_bench.gen.ts";
 import { clockOffset } from "../services/altmark/src/clock-offset.ts";
 import { type FlowRule, parseFlowRule } from "../services/altmark/src/flow-rule.ts";
-import { kernelRule } from "../services/altmark/src/kernel-rule.ts";
+import { configure } from "../services/altmark/src/kernel-config.ts";
 import { median, table } from "./src/figures.ts";
 
 const REPEAT = 1_000_000;
@@ -45,22 +45,17 @@ const cases: readonly Case[] = [
 
 function load({ rules: flowRules = [], perFlow = false }: Case) {
   using open = BpfObject.open(altmarkBenchSpec);
-  const unused = kernelRule({ path: "", flow: "" });
-  open.rodata.set({
-    config: {
-      interval_ns: DAY_NS,
-      guard_ns: DAY_NS / 4n,
-      l2_length: 14,
-      slots: SLOTS,
-      rules: flowRules.length,
-      per_flow: perFlow ? 1 : 0,
-      leased: 0,
-      keep_marks: 0,
-      is_sink: 0,
-    },
-    rules: Array.from({ length: 64 }, (_, i) => (flowRules[i] ? kernelRule(flowRules[i]) : unused)),
+  configure(open, {
+    intervalNs: DAY_NS,
+    guardNs: DAY_NS / 4n,
+    l2Length: 14,
+    slots: SLOTS,
+    rules: flowRules,
+    perFlow,
+    leased: false,
+    keepMarks: false,
+    isSink: false,
   });
-  open.map("counts").setMaxEntries(SLOTS * (Math.max(1, flowRules.length) + 1));
   const object = open.load();
   const tables = object.map("flow_tables");
   for (let slot = 0; slot < SLOTS; slot++) tables.set(slot, tables.createInner({ maxEntries: 65_536 }));

@@ -13,7 +13,7 @@ import { clockOffset } from "./clock-offset.ts";
 import type { Measurement } from "./config.ts";
 import { tupleName } from "./flow-name.ts";
 import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
-import { kernelRule } from "./kernel-rule.ts";
+import { configure, countersInSlot } from "./kernel-config.ts";
 import { linkHeaderLength } from "./link-header.ts";
 import { mostFrequent } from "./most-frequent.ts";
 import type { Counted, Reading } from "./reading.ts";
@@ -254,7 +254,7 @@ export class Meter implements Disposable {
 
   /** Where the counters of a slot's rules are; the last is that of marked fragments that match none. */
   #ruleIndices(slot: number): number[] {
-    const counters = Math.max(1, this.#measurement.rules.length) + 1;
+    const counters = countersInSlot(this.#measurement.rules.length);
     return Array.from({ length: counters }, (_, rule) => slot * counters + rule);
   }
 
@@ -279,23 +279,7 @@ function countedOf(count: AltmarkCount): Omit<Counted, "rule" | "tuple"> {
 
 function load(measurement: Measurement, l2Length: number, slots: number, leased: boolean) {
   using open = BpfObject.open(altmarkSpec);
-  const { rules, intervalNs, guardNs, perFlow, keepMarks, role } = measurement;
-  const unused = kernelRule({ path: "", flow: "" });
-  open.rodata.set({
-    config: {
-      interval_ns: intervalNs,
-      guard_ns: guardNs,
-      l2_length: l2Length,
-      slots,
-      rules: rules.length,
-      per_flow: perFlow ? 1 : 0,
-      leased: leased ? 1 : 0,
-      keep_marks: keepMarks ? 1 : 0,
-      is_sink: role === "sink" ? 1 : 0,
-    },
-    rules: Array.from({ length: 64 }, (_, i) => (rules[i] ? kernelRule(rules[i]) : unused)),
-  });
-  open.map("counts").setMaxEntries(slots * (Math.max(1, rules.length) + 1));
+  configure(open, { ...measurement, l2Length, slots, leased, isSink: measurement.role === "sink" });
   return open.load();
 }
 

@@ -2,7 +2,7 @@ import { BpfObject, monotonicNow, type SkbInput, taiNow } from "@waymark/bpf-run
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
 import { clockOffset } from "../src/clock-offset.ts";
 import type { FlowRule } from "../src/flow-rule.ts";
-import { kernelRule } from "../src/kernel-rule.ts";
+import { configure, countersInSlot } from "../src/kernel-config.ts";
 
 /** A day: no block ends while a test runs. */
 export const INTERVAL_NS = 86_400_000_000_000n;
@@ -27,29 +27,24 @@ type ReasonName = keyof typeof AltmarkReason;
 export class Rig implements Disposable {
   readonly object: BpfObject<typeof altmarkSpec>;
   readonly #slots: number;
-  readonly #rules: number;
+  readonly #counters: number;
 
   constructor(options: RigOptions = {}) {
     const { rules = [], perFlow = false, slots = 8 } = options;
     this.#slots = slots;
-    this.#rules = Math.max(1, rules.length);
+    this.#counters = countersInSlot(rules.length);
     using open = BpfObject.open(altmarkSpec);
-    const nothing = kernelRule({ path: "", flow: "" });
-    open.rodata.set({
-      config: {
-        interval_ns: INTERVAL_NS,
-        guard_ns: GUARD_NS,
-        l2_length: 14,
-        slots,
-        rules: rules.length,
-        per_flow: perFlow ? 1 : 0,
-        leased: options.leased ? 1 : 0,
-        keep_marks: options.keepMarks ? 1 : 0,
-        is_sink: options.isSink ? 1 : 0,
-      },
-      rules: Array.from({ length: 64 }, (_, i) => (rules[i] ? kernelRule(rules[i]) : nothing)),
+    configure(open, {
+      intervalNs: INTERVAL_NS,
+      guardNs: GUARD_NS,
+      l2Length: 14,
+      slots,
+      rules,
+      perFlow,
+      leased: options.leased ?? false,
+      keepMarks: options.keepMarks ?? false,
+      isSink: options.isSink ?? false,
     });
-    open.map("counts").setMaxEntries(slots * (this.#rules + 1));
     this.object = open.load();
     const tables = this.object.map("flow_tables");
     for (let slot = 0; slot < slots; slot++) {
@@ -94,7 +89,7 @@ export class Rig implements Disposable {
 
   /** The counter of a rule in a block. */
   count(block: bigint, rule = 0): AltmarkCount | undefined {
-    return this.object.map("counts").sum(Number(block % BigInt(this.#slots)) * (this.#rules + 1) + rule);
+    return this.object.map("counts").sum(Number(block % BigInt(this.#slots)) * this.#counters + rule);
   }
 
   /** The flow table of a block. */
