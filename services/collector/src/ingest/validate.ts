@@ -22,7 +22,8 @@ const SIDES = new Set(["source", "sink"]);
  * @throws Refusal with the first thing that is wrong
  */
 export function validateReport(report: Report, nowNs: bigint): void {
-  check(report.payload.case !== undefined, "unknown_kind", "unknown payload kind");
+  const known = report.payload.case === "loss" || report.payload.case === "presence";
+  check(known, "unknown_kind", "unknown payload kind");
   check(report.agent !== undefined, "identity", "no agent");
   validateAgent(report.agent);
   check(IDENTIFIER.test(report.bootId), "identity", "boot_id is not 1 to 64 of A-Z a-z 0-9 _ -");
@@ -35,7 +36,7 @@ export function validateReport(report: Report, nowNs: bigint): void {
   validateClock(report.clock);
   validateCounters(report.counters);
   if (report.payload.case === "loss") validateLoss(report.payload.value, nowNs);
-  else validatePresence(report.payload.value, nowNs);
+  else if (report.payload.case === "presence") validatePresence(report.payload.value, nowNs);
 }
 
 function validateAgent(agent: Agent): void {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file waymark/report/v1/report.proto.
  */
 export const file_waymark_report_v1_report: GenFile = /*@__PURE__*/
-  fileDesc("Ch53YXltYXJrL3JlcG9ydC92MS9yZXBvcnQucHJvdG8SEXdheW1hcmsucmVwb3J0LnYxIoUDCgZSZXBvcnQSJwoFYWdlbnQYASABKAsyGC53YXltYXJrLnJlcG9ydC52MS5BZ2VudBIPCgdib290X2lkGAIgASgJEhYKDmtlcm5lbF9ib290X2lkGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEhIKCnNlbnRfYXRfbnMYBSABKAYSLQoFY2xvY2sYBiABKAsyHi53YXltYXJrLnJlcG9ydC52MS5DbG9ja0hlYWx0aBI5Cghjb3VudGVycxgHIAMoCzInLndheW1hcmsucmVwb3J0LnYxLlJlcG9ydC5Db3VudGVyc0VudHJ5EiwKBGxvc3MYECABKAsyHC53YXltYXJrLnJlcG9ydC52MS5Mb3NzQmF0Y2hIABIvCghwcmVzZW5jZRgRIAEoCzIbLndheW1hcmsucmVwb3J0LnYxLlByZXNlbmNlSAAaLwoNQ291bnRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBQgkKB3BheWxvYWQiZAoFQWdlbnQSCgoCaWQYASABKAkSDwoHc2VydmljZRgCIAEoCRIMCgRyb2xlGAMgASgJEhEKCWludGVyZmFjZRgEIAEoCRIMCgRob3N0GAUgASgJEg8KB3ZlcnNpb24YBiABKAkifAoLQ2xvY2tIZWFsdGgSFAoMc3luY2hyb25pc2VkGAEgASgIEhQKDG1heF9lcnJvcl9ucxgCIAEoBBIaChJlc3RpbWF0ZWRfZXJyb3JfbnMYAyABKAQSFAoMdGFpX29mZnNldF9zGAQgASgFEg8KB3RydXN0ZWQYBSABKAgiOQoJTG9zc0JhdGNoEiwKBmJsb2NrcxgBIAMoCzIcLndheW1hcmsucmVwb3J0LnYxLkxvc3NCbG9jayLFAgoJTG9zc0Jsb2NrEgwKBHBhdGgYASABKAkSFAoMYmxvY2tfbnVtYmVyGAIgASgEEhMKC2ludGVydmFsX25zGAMgASgEEhAKCGd1YXJkX25zGAQgASgEEhcKD2NvdmVyZWRfZnJvbV9ucxgFIAEoBhIVCg1jb3ZlcmVkX3RvX25zGAYgASgGEhEKCXJ1bGVfaGFzaBgHIAEoBhIMCgRwYXJ0GAggASgNEg0KBXBhcnRzGAkgASgNEhIKCm92ZXJmbG93ZWQYCiABKAgSFQoNY2xvY2tfc3RlcHBlZBgLIAEoCBIrCgVmbG93cxgMIAMoCzIcLndheW1hcmsucmVwb3J0LnYxLkZsb3dDb3VudBIYChB0b3BfZGVzdGluYXRpb25zGA0gAygJEhsKE3VubWF0Y2hlZF9mcmFnbWVudHMYDiABKAQiZQoJRmxvd0NvdW50EgwKBGZsb3cYASABKAkSDwoHcGFja2V0cxgCIAEoBBIQCghsM19ieXRlcxgDIAEoBBIRCglmcmFnbWVudHMYBCABKAQSFAoMb3V0X29mX2d1YXJkGAUgASgEIo8BCghQcmVzZW5jZRIvCgVzdGF0ZRgBIAEoDjIgLndheW1hcmsucmVwb3J0LnYxLlByZXNlbmNlU3RhdGUSEwoLaW50ZXJ2YWxfbnMYAiABKAQSLgoFcGF0aHMYAyADKAsyHy53YXltYXJrLnJlcG9ydC52MS5QYXRoUHJlc2VuY2USDQoFYXRfbnMYBCABKAYiPgoMUGF0aFByZXNlbmNlEgwKBHBhdGgYASABKAkSEQoJcnVsZV9oYXNoGAIgASgGEg0KBWZsb3dzGAMgAygJKmMKDVByZXNlbmNlU3RhdGUSHgoaUFJFU0VOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVQUkVTRU5DRV9TVEFURV9KT0lORUQQARIXChNQUkVTRU5DRV9TVEFURV9MRUZUEAJiBnByb3RvMw");
+  fileDesc("Ch53YXltYXJrL3JlcG9ydC92MS9yZXBvcnQucHJvdG8SEXdheW1hcmsucmVwb3J0LnYxIsoECgZSZXBvcnQSJwoFYWdlbnQYASABKAsyGC53YXltYXJrLnJlcG9ydC52MS5BZ2VudBIPCgdib290X2lkGAIgASgJEhYKDmtlcm5lbF9ib290X2lkGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEhIKCnNlbnRfYXRfbnMYBSABKAYSLQoFY2xvY2sYBiABKAsyHi53YXltYXJrLnJlcG9ydC52MS5DbG9ja0hlYWx0aBI5Cghjb3VudGVycxgHIAMoCzInLndheW1hcmsucmVwb3J0LnYxLlJlcG9ydC5Db3VudGVyc0VudHJ5EiwKBGxvc3MYECABKAsyHC53YXltYXJrLnJlcG9ydC52MS5Mb3NzQmF0Y2hIABIvCghwcmVzZW5jZRgRIAEoCzIbLndheW1hcmsucmVwb3J0LnYxLlByZXNlbmNlSAASLQoFZmxvd3MYEiABKAsyHC53YXltYXJrLnJlcG9ydC52MS5GbG93QmF0Y2hIABIqCgNydHQYEyABKAsyGy53YXltYXJrLnJlcG9ydC52MS5SdHRCYXRjaEgAEi4KBWRlbGF5GBQgASgLMh0ud2F5bWFyay5yZXBvcnQudjEuRGVsYXlCYXRjaEgAEjgKCnRocm91Z2hwdXQYFSABKAsyIi53YXltYXJrLnJlcG9ydC52MS5UaHJvdWdocHV0QmF0Y2hIABovCg1Db3VudGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAFCCQoHcGF5bG9hZCJkCgVBZ2VudBIKCgJpZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEgwKBHJvbGUYAyABKAkSEQoJaW50ZXJmYWNlGAQgASgJEgwKBGhvc3QYBSABKAkSDwoHdmVyc2lvbhgGIAEoCSJ8CgtDbG9ja0hlYWx0aBIUCgxzeW5jaHJvbmlzZWQYASABKAgSFAoMbWF4X2Vycm9yX25zGAIgASgEEhoKEmVzdGltYXRlZF9lcnJvcl9ucxgDIAEoBBIUCgx0YWlfb2Zmc2V0X3MYBCABKAUSDwoHdHJ1c3RlZBgFIAEoCCI5CglMb3NzQmF0Y2gSLAoGYmxvY2tzGAEgAygLMhwud2F5bWFyay5yZXBvcnQudjEuTG9zc0Jsb2NrIsUCCglMb3NzQmxvY2sSDAoEcGF0aBgBIAEoCRIUCgxibG9ja19udW1iZXIYAiABKAQSEwoLaW50ZXJ2YWxfbnMYAyABKAQSEAoIZ3VhcmRfbnMYBCABKAQSFwoPY292ZXJlZF9mcm9tX25zGAUgASgGEhUKDWNvdmVyZWRfdG9fbnMYBiABKAYSEQoJcnVsZV9oYXNoGAcgASgGEgwKBHBhcnQYCCABKA0SDQoFcGFydHMYCSABKA0SEgoKb3ZlcmZsb3dlZBgKIAEoCBIVCg1jbG9ja19zdGVwcGVkGAsgASgIEisKBWZsb3dzGAwgAygLMhwud2F5bWFyay5yZXBvcnQudjEuRmxvd0NvdW50EhgKEHRvcF9kZXN0aW5hdGlvbnMYDSADKAkSGwoTdW5tYXRjaGVkX2ZyYWdtZW50cxgOIAEoBCJlCglGbG93Q291bnQSDAoEZmxvdxgBIAEoCRIPCgdwYWNrZXRzGAIgASgEEhAKCGwzX2J5dGVzGAMgASgEEhEKCWZyYWdtZW50cxgEIAEoBBIUCgxvdXRfb2ZfZ3VhcmQYBSABKAQijwEKCFByZXNlbmNlEi8KBXN0YXRlGAEgASgOMiAud2F5bWFyay5yZXBvcnQudjEuUHJlc2VuY2VTdGF0ZRITCgtpbnRlcnZhbF9ucxgCIAEoBBIuCgVwYXRocxgDIAMoCzIfLndheW1hcmsucmVwb3J0LnYxLlBhdGhQcmVzZW5jZRINCgVhdF9ucxgEIAEoBiI+CgxQYXRoUHJlc2VuY2USDAoEcGF0aBgBIAEoCRIRCglydWxlX2hhc2gYAiABKAYSDQoFZmxvd3MYAyADKAkisQIKB0Zsb3dLZXkSFgoOc291cmNlX2FkZHJlc3MYASABKAwSGwoTZGVzdGluYXRpb25fYWRkcmVzcxgCIAEoDBIQCghwcm90b2NvbBgDIAEoDRITCgtzb3VyY2VfcG9ydBgEIAEoDRIYChBkZXN0aW5hdGlvbl9wb3J0GAUgASgNEhEKCWljbXBfdHlwZRgGIAEoDRIRCglpY21wX2NvZGUYByABKA0SDwoHaWNtcF9pZBgIIAEoDRIPCgd2bGFuX2lkGAkgASgNEhIKCmV0aGVyX3R5cGUYCiABKA0SEQoJaW50ZXJmYWNlGAsgASgJEi8KCWRpcmVjdGlvbhgMIAEoDjIcLndheW1hcmsucmVwb3J0LnYxLkRpcmVjdGlvbhIQCghvdmVyZmxvdxgNIAEoCCJECglIaXN0b2dyYW0SFgoOcHJlY2lzaW9uX2JpdHMYASABKA0SDwoHYnVja2V0cxgCIAMoERIOCgZjb3VudHMYAyADKAQifgoMRGlzdHJpYnV0aW9uEg0KBWNvdW50GAEgASgEEg4KBm1pbl9ucxgCIAEoEhIOCgZtYXhfbnMYAyABKBISDgoGc3VtX25zGAQgASgSEi8KCWhpc3RvZ3JhbRgFIAEoCzIcLndheW1hcmsucmVwb3J0LnYxLkhpc3RvZ3JhbSI7CglGbG93QmF0Y2gSLgoHcmVjb3JkcxgBIAMoCzIdLndheW1hcmsucmVwb3J0LnYxLkZsb3dSZWNvcmQivAIKCkZsb3dSZWNvcmQSKAoEZmxvdxgBIAEoCzIaLndheW1hcmsucmVwb3J0LnYxLkZsb3dLZXkSDwoHcGFja2V0cxgCIAEoBBIQCghsM19ieXRlcxgDIAEoBBIQCghsMl9ieXRlcxgEIAEoBBIQCghmaXJzdF9ucxgFIAEoBhIPCgdsYXN0X25zGAYgASgGEhUKDWZsb3dfc3RhcnRfbnMYByABKAYSEQoJdGNwX2ZsYWdzGAggASgNEhIKCnNvdXJjZV9tYWMYCSABKAwSFwoPZGVzdGluYXRpb25fbWFjGAogASgMEgwKBGRzY3AYCyABKA0SNAoKZW5kX3JlYXNvbhgMIAEoDjIgLndheW1hcmsucmVwb3J0LnYxLkZsb3dFbmRSZWFzb24SEQoJZHVwbGljYXRlGA0gASgIIsUBCghSdHRCYXRjaBIpCgVmbG93cxgBIAMoCzIaLndheW1hcmsucmVwb3J0LnYxLkZsb3dLZXkSLgoHc2FtcGxlcxgCIAEoCzIdLndheW1hcmsucmVwb3J0LnYxLlJ0dFNhbXBsZXMSMAoJc3VtbWFyaWVzGAMgAygLMh0ud2F5bWFyay5yZXBvcnQudjEuUnR0U3VtbWFyeRIsCgZldmVudHMYBCADKAsyHC53YXltYXJrLnJlcG9ydC52MS5GbG93RXZlbnQikwEKClJ0dFNhbXBsZXMSDAoEZmxvdxgBIAMoDRINCgVhdF9ucxgCIAMoBhIOCgZydHRfbnMYAyADKAQSLAoGbWV0aG9kGAQgAygOMhwud2F5bWFyay5yZXBvcnQudjEuUnR0TWV0aG9kEg0KBWxvY2FsGAUgAygIEhsKE2NvbmZpZGVuY2VfcGVybWlsbGUYBiADKA0iwgIKClJ0dFN1bW1hcnkSDgoEZmxvdxgBIAEoDUgAEhAKBnByZWZpeBgCIAEoCUgAEg8KB2Zyb21fbnMYAyABKAYSDQoFdG9fbnMYBCABKAYSLAoGbWV0aG9kGAUgASgOMhwud2F5bWFyay5yZXBvcnQudjEuUnR0TWV0aG9kEg0KBWxvY2FsGAYgASgIEiwKA3J0dBgHIAEoCzIfLndheW1hcmsucmVwb3J0LnYxLkRpc3RyaWJ1dGlvbhIUCgxzZW50X3BhY2tldHMYCCABKAQSFQoNc2VudF9sM19ieXRlcxgJIAEoBBIYChByZWNlaXZlZF9wYWNrZXRzGAogASgEEhkKEXJlY2VpdmVkX2wzX2J5dGVzGAsgASgEEhoKEm1lYXN1cmFibGVfcGFja2V0cxgMIAEoBEIJCgdzdWJqZWN0In4KCUZsb3dFdmVudBIMCgRmbG93GAEgASgNEg0KBWF0X25zGAIgASgGEi4KBGtpbmQYAyABKA4yIC53YXltYXJrLnJlcG9ydC52MS5GbG93RXZlbnRLaW5kEg4KBnJlYXNvbhgEIAEoCRIUCgx0cmlnZ2VyZWRfYnkYBSABKAkipQEKCkRlbGF5QmF0Y2gSMQoIc2Vzc2lvbnMYASADKAsyHy53YXltYXJrLnJlcG9ydC52MS5EZWxheVNlc3Npb24SMgoJc3VtbWFyaWVzGAIgAygLMh8ud2F5bWFyay5yZXBvcnQudjEuRGVsYXlTdW1tYXJ5EjAKB3NhbXBsZXMYAyABKAsyHy53YXltYXJrLnJlcG9ydC52MS5EZWxheVNhbXBsZXMiswEKDERlbGF5U2Vzc2lvbhIWCg5zZW5kZXJfYWRkcmVzcxgBIAEoDBIZChFyZWZsZWN0b3JfYWRkcmVzcxgCIAEoDBITCgtzZW5kZXJfcG9ydBgDIAEoDRIWCg5yZWZsZWN0b3JfcG9ydBgEIAEoDRIMCgRzc2lkGAUgASgNEgwKBGRzY3AYBiABKA0SFQoNYXV0aGVudGljYXRlZBgHIAEoCBIQCghzdGF0ZWZ1bBgIIAEoCCKsBwoMRGVsYXlTdW1tYXJ5Eg8KB3Nlc3Npb24YASABKA0SDwoHZnJvbV9ucxgCIAEoBhINCgV0b19ucxgDIAEoBhIUCgxzZW50X3BhY2tldHMYBCABKAQSGAoQcmVjZWl2ZWRfcGFja2V0cxgFIAEoBBIUCgxsb3N0X3BhY2tldHMYBiABKAQSIQoUbG9zdF9mb3J3YXJkX3BhY2tldHMYByABKARIAIgBARIiChVsb3N0X2JhY2t3YXJkX3BhY2tldHMYCCABKARIAYgBARIZChFkdXBsaWNhdGVfcGFja2V0cxgJIAEoBBIZChFyZW9yZGVyZWRfcGFja2V0cxgKIAEoBBIUCgxsYXRlX3BhY2tldHMYCyABKAQSMAoHZm9yd2FyZBgMIAEoCzIfLndheW1hcmsucmVwb3J0LnYxLkRpc3RyaWJ1dGlvbhIxCghiYWNrd2FyZBgNIAEoCzIfLndheW1hcmsucmVwb3J0LnYxLkRpc3RyaWJ1dGlvbhIzCgpyb3VuZF90cmlwGA4gASgLMh8ud2F5bWFyay5yZXBvcnQudjEuRGlzdHJpYnV0aW9uEjIKCXJlc2lkZW5jZRgPIAEoCzIfLndheW1hcmsucmVwb3J0LnYxLkRpc3RyaWJ1dGlvbhIeChFmb3J3YXJkX2ppdHRlcl9ucxgQIAEoBEgCiAEBEh8KEmJhY2t3YXJkX2ppdHRlcl9ucxgRIAEoBEgDiAEBEiEKFHJvdW5kX3RyaXBfaml0dGVyX25zGBIgASgESASIAQESHAoPZm9yd2FyZF9pcGR2X25zGBMgASgESAWIAQESHQoQYmFja3dhcmRfaXBkdl9ucxgUIAEoBEgGiAEBEh8KEnJvdW5kX3RyaXBfaXBkdl9ucxgVIAEoBEgHiAEBEhUKCGVycm9yX25zGBYgASgESAiIAQESFAoMc3luY2hyb25pc2VkGBcgASgIEg8KB3dhaXRfbnMYGCABKARCFwoVX2xvc3RfZm9yd2FyZF9wYWNrZXRzQhgKFl9sb3N0X2JhY2t3YXJkX3BhY2tldHNCFAoSX2ZvcndhcmRfaml0dGVyX25zQhUKE19iYWNrd2FyZF9qaXR0ZXJfbnNCFwoVX3JvdW5kX3RyaXBfaml0dGVyX25zQhIKEF9mb3J3YXJkX2lwZHZfbnNCEwoRX2JhY2t3YXJkX2lwZHZfbnNCFQoTX3JvdW5kX3RyaXBfaXBkdl9uc0ILCglfZXJyb3JfbnMigAEKDERlbGF5U2FtcGxlcxIPCgdzZXNzaW9uGAEgAygNEhAKCHNlcXVlbmNlGAIgAygNEg0KBWF0X25zGAMgAygGEhIKCmZvcndhcmRfbnMYBCADKBISEwoLYmFja3dhcmRfbnMYBSADKBISFQoNcm91bmRfdHJpcF9ucxgGIAMoEiJHCg9UaHJvdWdocHV0QmF0Y2gSNAoHcmVjb3JkcxgBIAMoCzIjLndheW1hcmsucmVwb3J0LnYxLlRocm91Z2hwdXRSZWNvcmQihwQKEFRocm91Z2hwdXRSZWNvcmQSKAoEZmxvdxgBIAEoCzIaLndheW1hcmsucmVwb3J0LnYxLkZsb3dLZXkSDwoHZnJvbV9ucxgCIAEoBhINCgV0b19ucxgDIAEoBhIPCgdwYWNrZXRzGAQgASgEEhAKCGwzX2J5dGVzGAUgASgEEhUKDXBheWxvYWRfYnl0ZXMYBiABKAQSFQoNZ29vZHB1dF9ieXRlcxgHIAEoBBIMCgRnYXBzGAggASgEEhgKC2dhcF9tZWFuX25zGAkgASgBSACIAQESGgoNZ2FwX3N0ZGRldl9ucxgKIAEoAUgBiAEBEh0KFWdhcHNfaW5fc3VwZXJfcGFja2V0cxgLIAEoBBIaCg1ydHBfaml0dGVyX25zGAwgASgESAKIAQESHwoSYnVyc3RfMW1zX2wzX2J5dGVzGA0gASgESAOIAQESIAoTYnVyc3RfMTBtc19sM19ieXRlcxgOIAEoBEgEiAEBEjMKCHNlcXVlbmNlGA8gASgLMiEud2F5bWFyay5yZXBvcnQudjEuU2VxdWVuY2VDb3VudHNCDgoMX2dhcF9tZWFuX25zQhAKDl9nYXBfc3RkZGV2X25zQhAKDl9ydHBfaml0dGVyX25zQhUKE19idXJzdF8xbXNfbDNfYnl0ZXNCFgoUX2J1cnN0XzEwbXNfbDNfYnl0ZXMiwQEKDlNlcXVlbmNlQ291bnRzEg8KB2N1cnJlbnQYASABKAQSEAoIcmVjZWl2ZWQYAiABKAQSFgoOcmV2ZXJzZV9lcnJvcnMYAyABKAQSFAoMc21hbGxfZXJyb3JzGAQgASgEEhIKCmJpZ19lcnJvcnMYBSABKAQSEgoKZHVwbGljYXRlcxgGIAEoBBIRCglyZW9yZGVyZWQYByABKAQSDAoEbG9zdBgIIAEoBBIVCg1sb3NzX2VwaXNvZGVzGAkgASgEKmMKDVByZXNlbmNlU3RhdGUSHgoaUFJFU0VOQ0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVQUkVTRU5DRV9TVEFURV9KT0lORUQQARIXChNQUkVTRU5DRV9TVEFURV9MRUZUEAIqUwoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhUKEURJUkVDVElPTl9JTkdSRVNTEAESFAoQRElSRUNUSU9OX0VHUkVTUxACKt4BCg1GbG93RW5kUmVhc29uEh8KG0ZMT1dfRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHEZMT1dfRU5EX1JFQVNPTl9JRExFX1RJTUVPVVQQARIiCh5GTE9XX0VORF9SRUFTT05fQUNUSVZFX1RJTUVPVVQQAhIfChtGTE9XX0VORF9SRUFTT05fRU5EX09GX0ZMT1cQAxIeChpGTE9XX0VORF9SRUFTT05fRk9SQ0VEX0VORBAEEiUKIUZMT1dfRU5EX1JFQVNPTl9MQUNLX09GX1JFU09VUkNFUxAFKsgBCglSdHRNZXRob2QSGgoWUlRUX01FVEhPRF9VTlNQRUNJRklFRBAAEhwKGFJUVF9NRVRIT0RfVENQX1RJTUVTVEFNUBABEhsKF1JUVF9NRVRIT0RfVENQX1NFUVVFTkNFEAISHAoYUlRUX01FVEhPRF9UQ1BfSEFORFNIQUtFEAMSGAoUUlRUX01FVEhPRF9JQ01QX0VDSE8QBBISCg5SVFRfTUVUSE9EX0ROUxAFEhgKFFJUVF9NRVRIT0RfUVVJQ19TUElOEAYqagoNRmxvd0V2ZW50S2luZBIfChtGTE9XX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIbChdGTE9XX0VWRU5UX0tJTkRfT1BFTklORxABEhsKF0ZMT1dfRVZFTlRfS0lORF9DTE9TSU5HEAJiBnByb3RvMw");
 
 /**
  * Everything one agent says at one moment: who it is, how good its clock is,
@@ -85,6 +85,30 @@ export type Report = Message<"waymark.report.v1.Report"> & {
      */
     value: Presence;
     case: "presence";
+  } | {
+    /**
+     * @generated from field: waymark.report.v1.FlowBatch flows = 18;
+     */
+    value: FlowBatch;
+    case: "flows";
+  } | {
+    /**
+     * @generated from field: waymark.report.v1.RttBatch rtt = 19;
+     */
+    value: RttBatch;
+    case: "rtt";
+  } | {
+    /**
+     * @generated from field: waymark.report.v1.DelayBatch delay = 20;
+     */
+    value: DelayBatch;
+    case: "delay";
+  } | {
+    /**
+     * @generated from field: waymark.report.v1.ThroughputBatch throughput = 21;
+     */
+    value: ThroughputBatch;
+    case: "throughput";
   } | { case: undefined; value?: undefined };
 };
 
@@ -416,6 +440,982 @@ export const PathPresenceSchema: GenMessage<PathPresence> = /*@__PURE__*/
   messageDesc(file_waymark_report_v1_report, 7);
 
 /**
+ * Who talks to whom.
+ *
+ * @generated from message waymark.report.v1.FlowKey
+ */
+export type FlowKey = Message<"waymark.report.v1.FlowKey"> & {
+  /**
+   * 16 octets each, IPv4 as ::ffff:a.b.c.d; empty where there is none (no IP, overflow).
+   *
+   * @generated from field: bytes source_address = 1;
+   */
+  sourceAddress: Uint8Array;
+
+  /**
+   * @generated from field: bytes destination_address = 2;
+   */
+  destinationAddress: Uint8Array;
+
+  /**
+   * Of the Internet protocol header; 0 where ether_type is set.
+   *
+   * @generated from field: uint32 protocol = 3;
+   */
+  protocol: number;
+
+  /**
+   * 0 where the packet has none, and for every fragment.
+   *
+   * @generated from field: uint32 source_port = 4;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 5;
+   */
+  destinationPort: number;
+
+  /**
+   * @generated from field: uint32 icmp_type = 6;
+   */
+  icmpType: number;
+
+  /**
+   * @generated from field: uint32 icmp_code = 7;
+   */
+  icmpCode: number;
+
+  /**
+   * @generated from field: uint32 icmp_id = 8;
+   */
+  icmpId: number;
+
+  /**
+   * 0 without a tag; QinQ: the outer one.
+   *
+   * @generated from field: uint32 vlan_id = 9;
+   */
+  vlanId: number;
+
+  /**
+   * Of what is not IP.
+   *
+   * @generated from field: uint32 ether_type = 10;
+   */
+  etherType: number;
+
+  /**
+   * @generated from field: string interface = 11;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: waymark.report.v1.Direction direction = 12;
+   */
+  direction: Direction;
+
+  /**
+   * Not one flow: what did not fit into the table, by protocol and direction.
+   *
+   * @generated from field: bool overflow = 13;
+   */
+  overflow: boolean;
+};
+
+/**
+ * Describes the message waymark.report.v1.FlowKey.
+ * Use `create(FlowKeySchema)` to create a new message.
+ */
+export const FlowKeySchema: GenMessage<FlowKey> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 8);
+
+/**
+ * Counts of values in buckets whose width grows with the value; histograms of one precision add up.
+ *
+ * With S = 2^precision_bits: a value v in [0, S) is in bucket v. A larger one, with e = floor(log2(v)) - precision_bits,
+ * is in bucket e * S + (v >> e). A negative one is in -1 - bucket(-v).
+ *
+ * @generated from message waymark.report.v1.Histogram
+ */
+export type Histogram = Message<"waymark.report.v1.Histogram"> & {
+  /**
+   * @generated from field: uint32 precision_bits = 1;
+   */
+  precisionBits: number;
+
+  /**
+   * Ascending, each once.
+   *
+   * @generated from field: repeated sint32 buckets = 2;
+   */
+  buckets: number[];
+
+  /**
+   * @generated from field: repeated uint64 counts = 3;
+   */
+  counts: bigint[];
+};
+
+/**
+ * Describes the message waymark.report.v1.Histogram.
+ * Use `create(HistogramSchema)` to create a new message.
+ */
+export const HistogramSchema: GenMessage<Histogram> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 9);
+
+/**
+ * Exact where it can be, and a histogram for the percentiles. Nanoseconds, signed.
+ *
+ * @generated from message waymark.report.v1.Distribution
+ */
+export type Distribution = Message<"waymark.report.v1.Distribution"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * @generated from field: sint64 min_ns = 2;
+   */
+  minNs: bigint;
+
+  /**
+   * @generated from field: sint64 max_ns = 3;
+   */
+  maxNs: bigint;
+
+  /**
+   * @generated from field: sint64 sum_ns = 4;
+   */
+  sumNs: bigint;
+
+  /**
+   * @generated from field: waymark.report.v1.Histogram histogram = 5;
+   */
+  histogram?: Histogram | undefined;
+};
+
+/**
+ * Describes the message waymark.report.v1.Distribution.
+ * Use `create(DistributionSchema)` to create a new message.
+ */
+export const DistributionSchema: GenMessage<Distribution> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 10);
+
+/**
+ * tcflows. Records of one flow follow each other without overlap and add up.
+ *
+ * @generated from message waymark.report.v1.FlowBatch
+ */
+export type FlowBatch = Message<"waymark.report.v1.FlowBatch"> & {
+  /**
+   * @generated from field: repeated waymark.report.v1.FlowRecord records = 1;
+   */
+  records: FlowRecord[];
+};
+
+/**
+ * Describes the message waymark.report.v1.FlowBatch.
+ * Use `create(FlowBatchSchema)` to create a new message.
+ */
+export const FlowBatchSchema: GenMessage<FlowBatch> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 11);
+
+/**
+ * What passed of one flow since its last record.
+ *
+ * @generated from message waymark.report.v1.FlowRecord
+ */
+export type FlowRecord = Message<"waymark.report.v1.FlowRecord"> & {
+  /**
+   * @generated from field: waymark.report.v1.FlowKey flow = 1;
+   */
+  flow?: FlowKey | undefined;
+
+  /**
+   * Wire packets: a GSO or GRO super-packet counts as its segments.
+   *
+   * @generated from field: uint64 packets = 2;
+   */
+  packets: bigint;
+
+  /**
+   * @generated from field: uint64 l3_bytes = 3;
+   */
+  l3Bytes: bigint;
+
+  /**
+   * Ethernet frames without FCS; 0 on devices without a link header.
+   *
+   * @generated from field: uint64 l2_bytes = 4;
+   */
+  l2Bytes: bigint;
+
+  /**
+   * Of the first and the last packet of this record.
+   *
+   * @generated from field: fixed64 first_ns = 5;
+   */
+  firstNs: bigint;
+
+  /**
+   * @generated from field: fixed64 last_ns = 6;
+   */
+  lastNs: bigint;
+
+  /**
+   * Of the first packet of the flow.
+   *
+   * @generated from field: fixed64 flow_start_ns = 7;
+   */
+  flowStartNs: bigint;
+
+  /**
+   * OR of the flags seen, RFC 9293 order (FIN is 1).
+   *
+   * @generated from field: uint32 tcp_flags = 8;
+   */
+  tcpFlags: number;
+
+  /**
+   * 6 octets, of the last packet; empty without a link header.
+   *
+   * @generated from field: bytes source_mac = 9;
+   */
+  sourceMac: Uint8Array;
+
+  /**
+   * @generated from field: bytes destination_mac = 10;
+   */
+  destinationMac: Uint8Array;
+
+  /**
+   * Of the last packet.
+   *
+   * @generated from field: uint32 dscp = 11;
+   */
+  dscp: number;
+
+  /**
+   * @generated from field: waymark.report.v1.FlowEndReason end_reason = 12;
+   */
+  endReason: FlowEndReason;
+
+  /**
+   * The same packets were seen on another interface of this host and are counted there (--dedup).
+   *
+   * @generated from field: bool duplicate = 13;
+   */
+  duplicate: boolean;
+};
+
+/**
+ * Describes the message waymark.report.v1.FlowRecord.
+ * Use `create(FlowRecordSchema)` to create a new message.
+ */
+export const FlowRecordSchema: GenMessage<FlowRecord> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 12);
+
+/**
+ * pping.
+ *
+ * @generated from message waymark.report.v1.RttBatch
+ */
+export type RttBatch = Message<"waymark.report.v1.RttBatch"> & {
+  /**
+   * Samples, summaries and events name flows by their place here.
+   *
+   * @generated from field: repeated waymark.report.v1.FlowKey flows = 1;
+   */
+  flows: FlowKey[];
+
+  /**
+   * @generated from field: waymark.report.v1.RttSamples samples = 2;
+   */
+  samples?: RttSamples | undefined;
+
+  /**
+   * @generated from field: repeated waymark.report.v1.RttSummary summaries = 3;
+   */
+  summaries: RttSummary[];
+
+  /**
+   * @generated from field: repeated waymark.report.v1.FlowEvent events = 4;
+   */
+  events: FlowEvent[];
+};
+
+/**
+ * Describes the message waymark.report.v1.RttBatch.
+ * Use `create(RttBatchSchema)` to create a new message.
+ */
+export const RttBatchSchema: GenMessage<RttBatch> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 13);
+
+/**
+ * Columns: the n-th entries of all belong together.
+ *
+ * @generated from message waymark.report.v1.RttSamples
+ */
+export type RttSamples = Message<"waymark.report.v1.RttSamples"> & {
+  /**
+   * @generated from field: repeated uint32 flow = 1;
+   */
+  flow: number[];
+
+  /**
+   * When the answer was seen.
+   *
+   * @generated from field: repeated fixed64 at_ns = 2;
+   */
+  atNs: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 rtt_ns = 3;
+   */
+  rttNs: bigint[];
+
+  /**
+   * @generated from field: repeated waymark.report.v1.RttMethod method = 4;
+   */
+  method: RttMethod[];
+
+  /**
+   * The near side's round trip: the answer left by the interface (match_on_egress).
+   *
+   * @generated from field: repeated bool local = 5;
+   */
+  local: boolean[];
+
+  /**
+   * How likely the sample is right, in permille; 1000 except for the spin bit. Empty: all 1000.
+   *
+   * @generated from field: repeated uint32 confidence_permille = 6;
+   */
+  confidencePermille: number[];
+};
+
+/**
+ * Describes the message waymark.report.v1.RttSamples.
+ * Use `create(RttSamplesSchema)` to create a new message.
+ */
+export const RttSamplesSchema: GenMessage<RttSamples> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 14);
+
+/**
+ * Round-trip times of one flow or one prefix in one interval.
+ *
+ * @generated from message waymark.report.v1.RttSummary
+ */
+export type RttSummary = Message<"waymark.report.v1.RttSummary"> & {
+  /**
+   * @generated from oneof waymark.report.v1.RttSummary.subject
+   */
+  subject: {
+    /**
+     * Place in `flows`.
+     *
+     * @generated from field: uint32 flow = 1;
+     */
+    value: number;
+    case: "flow";
+  } | {
+    /**
+     * 192.0.2.0/24, 2001:db8::/48
+     *
+     * @generated from field: string prefix = 2;
+     */
+    value: string;
+    case: "prefix";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: fixed64 from_ns = 3;
+   */
+  fromNs: bigint;
+
+  /**
+   * @generated from field: fixed64 to_ns = 4;
+   */
+  toNs: bigint;
+
+  /**
+   * @generated from field: waymark.report.v1.RttMethod method = 5;
+   */
+  method: RttMethod;
+
+  /**
+   * @generated from field: bool local = 6;
+   */
+  local: boolean;
+
+  /**
+   * @generated from field: waymark.report.v1.Distribution rtt = 7;
+   */
+  rtt?: Distribution | undefined;
+
+  /**
+   * @generated from field: uint64 sent_packets = 8;
+   */
+  sentPackets: bigint;
+
+  /**
+   * @generated from field: uint64 sent_l3_bytes = 9;
+   */
+  sentL3Bytes: bigint;
+
+  /**
+   * @generated from field: uint64 received_packets = 10;
+   */
+  receivedPackets: bigint;
+
+  /**
+   * @generated from field: uint64 received_l3_bytes = 11;
+   */
+  receivedL3Bytes: bigint;
+
+  /**
+   * Packets that could have been measured by this method, of all that passed.
+   *
+   * @generated from field: uint64 measurable_packets = 12;
+   */
+  measurablePackets: bigint;
+};
+
+/**
+ * Describes the message waymark.report.v1.RttSummary.
+ * Use `create(RttSummarySchema)` to create a new message.
+ */
+export const RttSummarySchema: GenMessage<RttSummary> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 15);
+
+/**
+ * @generated from message waymark.report.v1.FlowEvent
+ */
+export type FlowEvent = Message<"waymark.report.v1.FlowEvent"> & {
+  /**
+   * @generated from field: uint32 flow = 1;
+   */
+  flow: number;
+
+  /**
+   * @generated from field: fixed64 at_ns = 2;
+   */
+  atNs: bigint;
+
+  /**
+   * @generated from field: waymark.report.v1.FlowEventKind kind = 3;
+   */
+  kind: FlowEventKind;
+
+  /**
+   * "SYN", "SYN-ACK", "first observed packet", "FIN", "RST", "timeout"
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * "src", "dest", "garbage collection"
+   *
+   * @generated from field: string triggered_by = 5;
+   */
+  triggeredBy: string;
+};
+
+/**
+ * Describes the message waymark.report.v1.FlowEvent.
+ * Use `create(FlowEventSchema)` to create a new message.
+ */
+export const FlowEventSchema: GenMessage<FlowEvent> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 16);
+
+/**
+ * stamp, from the Session-Sender.
+ *
+ * @generated from message waymark.report.v1.DelayBatch
+ */
+export type DelayBatch = Message<"waymark.report.v1.DelayBatch"> & {
+  /**
+   * Summaries and samples name sessions by their place here.
+   *
+   * @generated from field: repeated waymark.report.v1.DelaySession sessions = 1;
+   */
+  sessions: DelaySession[];
+
+  /**
+   * @generated from field: repeated waymark.report.v1.DelaySummary summaries = 2;
+   */
+  summaries: DelaySummary[];
+
+  /**
+   * @generated from field: waymark.report.v1.DelaySamples samples = 3;
+   */
+  samples?: DelaySamples | undefined;
+};
+
+/**
+ * Describes the message waymark.report.v1.DelayBatch.
+ * Use `create(DelayBatchSchema)` to create a new message.
+ */
+export const DelayBatchSchema: GenMessage<DelayBatch> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 17);
+
+/**
+ * A STAMP session (RFC 8762 section 3).
+ *
+ * @generated from message waymark.report.v1.DelaySession
+ */
+export type DelaySession = Message<"waymark.report.v1.DelaySession"> & {
+  /**
+   * 16 octets each, IPv4 as ::ffff:a.b.c.d
+   *
+   * @generated from field: bytes sender_address = 1;
+   */
+  senderAddress: Uint8Array;
+
+  /**
+   * @generated from field: bytes reflector_address = 2;
+   */
+  reflectorAddress: Uint8Array;
+
+  /**
+   * @generated from field: uint32 sender_port = 3;
+   */
+  senderPort: number;
+
+  /**
+   * @generated from field: uint32 reflector_port = 4;
+   */
+  reflectorPort: number;
+
+  /**
+   * STAMP Session Identifier (RFC 8972 section 3); 0: none.
+   *
+   * @generated from field: uint32 ssid = 5;
+   */
+  ssid: number;
+
+  /**
+   * @generated from field: uint32 dscp = 6;
+   */
+  dscp: number;
+
+  /**
+   * @generated from field: bool authenticated = 7;
+   */
+  authenticated: boolean;
+
+  /**
+   * The reflector numbers its answers itself, so that forward and backward loss are told apart.
+   *
+   * @generated from field: bool stateful = 8;
+   */
+  stateful: boolean;
+};
+
+/**
+ * Describes the message waymark.report.v1.DelaySession.
+ * Use `create(DelaySessionSchema)` to create a new message.
+ */
+export const DelaySessionSchema: GenMessage<DelaySession> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 18);
+
+/**
+ * One session in one interval.
+ *
+ * @generated from message waymark.report.v1.DelaySummary
+ */
+export type DelaySummary = Message<"waymark.report.v1.DelaySummary"> & {
+  /**
+   * @generated from field: uint32 session = 1;
+   */
+  session: number;
+
+  /**
+   * Test packets sent in [from, to).
+   *
+   * @generated from field: fixed64 from_ns = 2;
+   */
+  fromNs: bigint;
+
+  /**
+   * @generated from field: fixed64 to_ns = 3;
+   */
+  toNs: bigint;
+
+  /**
+   * @generated from field: uint64 sent_packets = 4;
+   */
+  sentPackets: bigint;
+
+  /**
+   * @generated from field: uint64 received_packets = 5;
+   */
+  receivedPackets: bigint;
+
+  /**
+   * Not answered within the wait.
+   *
+   * @generated from field: uint64 lost_packets = 6;
+   */
+  lostPackets: bigint;
+
+  /**
+   * Stateful only.
+   *
+   * @generated from field: optional uint64 lost_forward_packets = 7;
+   */
+  lostForwardPackets?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 lost_backward_packets = 8;
+   */
+  lostBackwardPackets?: bigint | undefined;
+
+  /**
+   * @generated from field: uint64 duplicate_packets = 9;
+   */
+  duplicatePackets: bigint;
+
+  /**
+   * @generated from field: uint64 reordered_packets = 10;
+   */
+  reorderedPackets: bigint;
+
+  /**
+   * Arrived after the wait; counted in lost_packets as well.
+   *
+   * @generated from field: uint64 late_packets = 11;
+   */
+  latePackets: bigint;
+
+  /**
+   * T2 - T1 and T4 - T3: the error of the two clocks is in them.
+   *
+   * @generated from field: waymark.report.v1.Distribution forward = 12;
+   */
+  forward?: Distribution | undefined;
+
+  /**
+   * @generated from field: waymark.report.v1.Distribution backward = 13;
+   */
+  backward?: Distribution | undefined;
+
+  /**
+   * (T4 - T1) - (T3 - T2)
+   *
+   * @generated from field: waymark.report.v1.Distribution round_trip = 14;
+   */
+  roundTrip?: Distribution | undefined;
+
+  /**
+   * T3 - T2
+   *
+   * @generated from field: waymark.report.v1.Distribution residence = 15;
+   */
+  residence?: Distribution | undefined;
+
+  /**
+   * RFC 3550 section 6.4.1, at the interval's end.
+   *
+   * @generated from field: optional uint64 forward_jitter_ns = 16;
+   */
+  forwardJitterNs?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 backward_jitter_ns = 17;
+   */
+  backwardJitterNs?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 round_trip_jitter_ns = 18;
+   */
+  roundTripJitterNs?: bigint | undefined;
+
+  /**
+   * Mean of |IPDV| (RFC 5481 section 4.1).
+   *
+   * @generated from field: optional uint64 forward_ipdv_ns = 19;
+   */
+  forwardIpdvNs?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 backward_ipdv_ns = 20;
+   */
+  backwardIpdvNs?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 round_trip_ipdv_ns = 21;
+   */
+  roundTripIpdvNs?: bigint | undefined;
+
+  /**
+   * Of the one-way figures: sum of both Error Estimates. Absent: not known.
+   *
+   * @generated from field: optional uint64 error_ns = 22;
+   */
+  errorNs?: bigint | undefined;
+
+  /**
+   * Both clocks say that they are synchronised.
+   *
+   * @generated from field: bool synchronised = 23;
+   */
+  synchronised: boolean;
+
+  /**
+   * How long an answer was waited for.
+   *
+   * @generated from field: uint64 wait_ns = 24;
+   */
+  waitNs: bigint;
+};
+
+/**
+ * Describes the message waymark.report.v1.DelaySummary.
+ * Use `create(DelaySummarySchema)` to create a new message.
+ */
+export const DelaySummarySchema: GenMessage<DelaySummary> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 19);
+
+/**
+ * Columns: the n-th entries of all belong together. Only answered packets.
+ *
+ * @generated from message waymark.report.v1.DelaySamples
+ */
+export type DelaySamples = Message<"waymark.report.v1.DelaySamples"> & {
+  /**
+   * @generated from field: repeated uint32 session = 1;
+   */
+  session: number[];
+
+  /**
+   * @generated from field: repeated uint32 sequence = 2;
+   */
+  sequence: number[];
+
+  /**
+   * When it was sent.
+   *
+   * @generated from field: repeated fixed64 at_ns = 3;
+   */
+  atNs: bigint[];
+
+  /**
+   * @generated from field: repeated sint64 forward_ns = 4;
+   */
+  forwardNs: bigint[];
+
+  /**
+   * @generated from field: repeated sint64 backward_ns = 5;
+   */
+  backwardNs: bigint[];
+
+  /**
+   * @generated from field: repeated sint64 round_trip_ns = 6;
+   */
+  roundTripNs: bigint[];
+};
+
+/**
+ * Describes the message waymark.report.v1.DelaySamples.
+ * Use `create(DelaySamplesSchema)` to create a new message.
+ */
+export const DelaySamplesSchema: GenMessage<DelaySamples> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 20);
+
+/**
+ * flowmon.
+ *
+ * @generated from message waymark.report.v1.ThroughputBatch
+ */
+export type ThroughputBatch = Message<"waymark.report.v1.ThroughputBatch"> & {
+  /**
+   * @generated from field: repeated waymark.report.v1.ThroughputRecord records = 1;
+   */
+  records: ThroughputRecord[];
+};
+
+/**
+ * Describes the message waymark.report.v1.ThroughputBatch.
+ * Use `create(ThroughputBatchSchema)` to create a new message.
+ */
+export const ThroughputBatchSchema: GenMessage<ThroughputBatch> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 21);
+
+/**
+ * One flow in one interval.
+ *
+ * @generated from message waymark.report.v1.ThroughputRecord
+ */
+export type ThroughputRecord = Message<"waymark.report.v1.ThroughputRecord"> & {
+  /**
+   * @generated from field: waymark.report.v1.FlowKey flow = 1;
+   */
+  flow?: FlowKey | undefined;
+
+  /**
+   * @generated from field: fixed64 from_ns = 2;
+   */
+  fromNs: bigint;
+
+  /**
+   * @generated from field: fixed64 to_ns = 3;
+   */
+  toNs: bigint;
+
+  /**
+   * Wire packets.
+   *
+   * @generated from field: uint64 packets = 4;
+   */
+  packets: bigint;
+
+  /**
+   * @generated from field: uint64 l3_bytes = 5;
+   */
+  l3Bytes: bigint;
+
+  /**
+   * Octets above the transport header.
+   *
+   * @generated from field: uint64 payload_bytes = 6;
+   */
+  payloadBytes: bigint;
+
+  /**
+   * payload_bytes without those of TCP that were seen before.
+   *
+   * @generated from field: uint64 goodput_bytes = 7;
+   */
+  goodputBytes: bigint;
+
+  /**
+   * Inter-arrival times; those of more than 2 s begin anew and are not in it. The deviation is that of a sample (n - 1).
+   *
+   * @generated from field: uint64 gaps = 8;
+   */
+  gaps: bigint;
+
+  /**
+   * @generated from field: optional double gap_mean_ns = 9;
+   */
+  gapMeanNs?: number | undefined;
+
+  /**
+   * @generated from field: optional double gap_stddev_ns = 10;
+   */
+  gapStddevNs?: number | undefined;
+
+  /**
+   * Those of `gaps` that are 0 because the packets arrived as one super-packet.
+   *
+   * @generated from field: uint64 gaps_in_super_packets = 11;
+   */
+  gapsInSuperPackets: bigint;
+
+  /**
+   * RFC 3550 section 6.4.1, of RTP.
+   *
+   * @generated from field: optional uint64 rtp_jitter_ns = 12;
+   */
+  rtpJitterNs?: bigint | undefined;
+
+  /**
+   * Most L3 bytes in any aligned window of that width.
+   *
+   * @generated from field: optional uint64 burst_1ms_l3_bytes = 13;
+   */
+  burst1msL3Bytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 burst_10ms_l3_bytes = 14;
+   */
+  burst10msL3Bytes?: bigint | undefined;
+
+  /**
+   * @generated from field: waymark.report.v1.SequenceCounts sequence = 15;
+   */
+  sequence?: SequenceCounts | undefined;
+};
+
+/**
+ * Describes the message waymark.report.v1.ThroughputRecord.
+ * Use `create(ThroughputRecordSchema)` to create a new message.
+ */
+export const ThroughputRecordSchema: GenMessage<ThroughputRecord> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 22);
+
+/**
+ * What sequence numbers in the payload (or of TCP) say. Absent where they are not looked at.
+ *
+ * @generated from message waymark.report.v1.SequenceCounts
+ */
+export type SequenceCounts = Message<"waymark.report.v1.SequenceCounts"> & {
+  /**
+   * The newest.
+   *
+   * @generated from field: uint64 current = 1;
+   */
+  current: bigint;
+
+  /**
+   * Packets (TCP: bytes) with a number.
+   *
+   * @generated from field: uint64 received = 2;
+   */
+  received: bigint;
+
+  /**
+   * @generated from field: uint64 reverse_errors = 3;
+   */
+  reverseErrors: bigint;
+
+  /**
+   * @generated from field: uint64 small_errors = 4;
+   */
+  smallErrors: bigint;
+
+  /**
+   * @generated from field: uint64 big_errors = 5;
+   */
+  bigErrors: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 6;
+   */
+  duplicates: bigint;
+
+  /**
+   * RFC 4737 section 3.
+   *
+   * @generated from field: uint64 reordered = 7;
+   */
+  reordered: bigint;
+
+  /**
+   * @generated from field: uint64 lost = 8;
+   */
+  lost: bigint;
+
+  /**
+   * RFC 6534: runs of lost packets.
+   *
+   * @generated from field: uint64 loss_episodes = 9;
+   */
+  lossEpisodes: bigint;
+};
+
+/**
+ * Describes the message waymark.report.v1.SequenceCounts.
+ * Use `create(SequenceCountsSchema)` to create a new message.
+ */
+export const SequenceCountsSchema: GenMessage<SequenceCounts> = /*@__PURE__*/
+  messageDesc(file_waymark_report_v1_report, 23);
+
+/**
  * @generated from enum waymark.report.v1.PresenceState
  */
 export enum PresenceState {
@@ -440,4 +1440,153 @@ export enum PresenceState {
  */
 export const PresenceStateSchema: GenEnum<PresenceState> = /*@__PURE__*/
   enumDesc(file_waymark_report_v1_report, 0);
+
+/**
+ * @generated from enum waymark.report.v1.Direction
+ */
+export enum Direction {
+  /**
+   * @generated from enum value: DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: DIRECTION_INGRESS = 1;
+   */
+  INGRESS = 1,
+
+  /**
+   * @generated from enum value: DIRECTION_EGRESS = 2;
+   */
+  EGRESS = 2,
+}
+
+/**
+ * Describes the enum waymark.report.v1.Direction.
+ */
+export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
+  enumDesc(file_waymark_report_v1_report, 1);
+
+/**
+ * Numbers as of flowEndReason in IPFIX (RFC 5102 section 5.11.3).
+ *
+ * @generated from enum waymark.report.v1.FlowEndReason
+ */
+export enum FlowEndReason {
+  /**
+   * The flow goes on past the record for another reason.
+   *
+   * @generated from enum value: FLOW_END_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: FLOW_END_REASON_IDLE_TIMEOUT = 1;
+   */
+  IDLE_TIMEOUT = 1,
+
+  /**
+   * Goes on: a record every active time-out.
+   *
+   * @generated from enum value: FLOW_END_REASON_ACTIVE_TIMEOUT = 2;
+   */
+  ACTIVE_TIMEOUT = 2,
+
+  /**
+   * FIN or RST was seen.
+   *
+   * @generated from enum value: FLOW_END_REASON_END_OF_FLOW = 3;
+   */
+  END_OF_FLOW = 3,
+
+  /**
+   * The agent was ended.
+   *
+   * @generated from enum value: FLOW_END_REASON_FORCED_END = 4;
+   */
+  FORCED_END = 4,
+
+  /**
+   * @generated from enum value: FLOW_END_REASON_LACK_OF_RESOURCES = 5;
+   */
+  LACK_OF_RESOURCES = 5,
+}
+
+/**
+ * Describes the enum waymark.report.v1.FlowEndReason.
+ */
+export const FlowEndReasonSchema: GenEnum<FlowEndReason> = /*@__PURE__*/
+  enumDesc(file_waymark_report_v1_report, 2);
+
+/**
+ * @generated from enum waymark.report.v1.RttMethod
+ */
+export enum RttMethod {
+  /**
+   * @generated from enum value: RTT_METHOD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: RTT_METHOD_TCP_TIMESTAMP = 1;
+   */
+  TCP_TIMESTAMP = 1,
+
+  /**
+   * @generated from enum value: RTT_METHOD_TCP_SEQUENCE = 2;
+   */
+  TCP_SEQUENCE = 2,
+
+  /**
+   * @generated from enum value: RTT_METHOD_TCP_HANDSHAKE = 3;
+   */
+  TCP_HANDSHAKE = 3,
+
+  /**
+   * @generated from enum value: RTT_METHOD_ICMP_ECHO = 4;
+   */
+  ICMP_ECHO = 4,
+
+  /**
+   * @generated from enum value: RTT_METHOD_DNS = 5;
+   */
+  DNS = 5,
+
+  /**
+   * @generated from enum value: RTT_METHOD_QUIC_SPIN = 6;
+   */
+  QUIC_SPIN = 6,
+}
+
+/**
+ * Describes the enum waymark.report.v1.RttMethod.
+ */
+export const RttMethodSchema: GenEnum<RttMethod> = /*@__PURE__*/
+  enumDesc(file_waymark_report_v1_report, 3);
+
+/**
+ * @generated from enum waymark.report.v1.FlowEventKind
+ */
+export enum FlowEventKind {
+  /**
+   * @generated from enum value: FLOW_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: FLOW_EVENT_KIND_OPENING = 1;
+   */
+  OPENING = 1,
+
+  /**
+   * @generated from enum value: FLOW_EVENT_KIND_CLOSING = 2;
+   */
+  CLOSING = 2,
+}
+
+/**
+ * Describes the enum waymark.report.v1.FlowEventKind.
+ */
+export const FlowEventKindSchema: GenEnum<FlowEventKind> = /*@__PURE__*/
+  enumDesc(file_waymark_report_v1_report, 4);
 
