@@ -4,8 +4,8 @@
 import { BpfObject, monotonicNow, taiNow } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { buildPacket } from "@waymark/packet";
+import { clockOffset } from "@waymark/probe";
 import { altmarkBenchSpec } from "../services/altmark/bpf/altmark_bench.gen.ts";
-import { clockOffset } from "../services/altmark/src/clock-offset.ts";
 import { type FlowRule, parseFlowRule } from "../services/altmark/src/flow-rule.ts";
 import { configure } from "../services/altmark/src/kernel-config.ts";
 import { median, table } from "./src/figures.ts";

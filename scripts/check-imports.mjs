@@ -20,10 +20,18 @@ const allowed = {
   "libs/stats": none,
   "libs/bpf-runtime": isNode,
   "libs/agent": own("@waymark/proto"),
+  "libs/probe": own("@waymark/agent", "@waymark/bpf-runtime"),
   "libs/testkit": own("@waymark/bpf-runtime", "@waymark/packet", "@waymark/proto"),
   "services/collector": own("@waymark/agent", "@waymark/proto", "@waymark/stats", "@waymark/packet"),
 };
-const service = own("@waymark/agent", "@waymark/bpf-runtime", "@waymark/packet", "@waymark/proto", "@waymark/stats");
+const service = own(
+  "@waymark/agent",
+  "@waymark/bpf-runtime",
+  "@waymark/packet",
+  "@waymark/probe",
+  "@waymark/proto",
+  "@waymark/stats",
+);
 
 /** `@scope/name` or `name` of an import specifier. */
 function packageOf(specifier) {

@@ -4,6 +4,8 @@
 #include "status.h"
 
 #include <bpf/bpf.h>
+#include <cstring>
+#include <unistd.h>
 
 namespace waymark {
 namespace {
@@ -45,11 +47,26 @@ Napi::Value Info(const Napi::CallbackInfo &info) {
   return result;
 }
 
+// (id) -> { status, name }: of any program of this kernel, cut at 15 characters
+Napi::Value Name(const Napi::CallbackInfo &info) {
+  struct bpf_prog_info program = {};
+  __u32 length = sizeof(program);
+  auto result = Napi::Object::New(info.Env());
+  int fd = bpf_prog_get_fd_by_id(Uint(info, 0));
+  int status = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &program, &length);
+  if (fd >= 0)
+    close(fd);
+  result.Set("status", status);
+  result.Set("name", std::string(program.name, strnlen(program.name, sizeof(program.name))));
+  return result;
+}
+
 }  // namespace
 
 void RegisterProgram(Napi::Env env, Napi::Object exports) {
   exports.Set("programTestRun", Napi::Function::New<TestRun>(env));
   exports.Set("programInfo", Napi::Function::New<Info>(env));
+  exports.Set("programName", Napi::Function::New<Name>(env));
 }
 
 }  // namespace waymark

@@ -124,6 +124,8 @@ export interface TcFilterPlace {
   readonly ifindex: number;
   readonly direction: Direction;
   readonly priority: number;
+  /** Programs attached by this library that let every packet go on, by name: they are not counted. Default: none. */
+  readonly harmless?: ReadonlySet<string>;
 }
 
 /**
@@ -131,8 +133,9 @@ export interface TcFilterPlace {
  * never gets to it.
  * @throws BpfError BPF_NO_INTERFACE
  */
-export function tcFiltersBefore({ ifindex, direction, priority }: TcFilterPlace): number {
-  return preceding(listFilters(ifindex, direction), priority);
+export function tcFiltersBefore({ ifindex, direction, priority, harmless }: TcFilterPlace): number {
+  const others = listFilters(ifindex, direction).filter((filter) => !harmless?.has(ownName(filter)?.program ?? ""));
+  return preceding(others, priority);
 }
 
 function preceding(filters: readonly NativeFilter[], priority: number): number {

@@ -29,5 +29,5 @@ export type {
 export { BpfProgram } from "./program.ts";
 export { BpfRingBuffer, type RingBatch, type RingBufferOptions, type RingBufferStats } from "./ring-buffer.ts";
 export type { SkbInput, SkbOutput } from "./skb.ts";
-export { tcxPrograms } from "./tcx.ts";
+export { programName, tcxPrograms } from "./tcx.ts";
 export { Variables } from "./variables.ts";

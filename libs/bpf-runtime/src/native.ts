@@ -92,6 +92,7 @@ export interface Native {
     readonly runCount: bigint;
     readonly runTimeNs: bigint;
   };
+  programName(id: number): { readonly status: Status; readonly name: string };
   linkCreate(programFd: number, ifindex: number, attachType: number, flags: number): Status;
   linkQuery(ifindex: number, attachType: number, ids: Uint8Array): Status;
   linkClose(link: number): Status;

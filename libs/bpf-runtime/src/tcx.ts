@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { check } from "./errors.ts";
 import type { Direction } from "./link.ts";
 import { native } from "./native.ts";
@@ -16,4 +17,15 @@ export function tcxPrograms(ifindex: number, direction: Direction): readonly num
   const count = native().linkQuery(ifindex, TCX_ATTACH_TYPES[direction], new Uint8Array(ids.buffer));
   check(count, "query tcx", `interface ${ifindex} ${direction}`);
   return [...ids.subarray(0, count)];
+}
+
+/**
+ * The name of a loaded program, also of others', as the kernel keeps it: 15 characters at most. Undefined when it is gone.
+ * @throws BpfError without the privilege to ask
+ */
+export function programName(id: number): string | undefined {
+  const { status, name } = native().programName(id);
+  if (status === -constants.errno.ENOENT) return undefined;
+  check(status, "name program", String(id));
+  return name;
 }

@@ -10,6 +10,7 @@ export {
 export { internetChecksum, transportChecksum, updateChecksum, writtenChecksum } from "./checksum.ts";
 export { type Cidr, type CidrResult, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
 export type { ExtensionHeader } from "./extension-header.ts";
+export { protocolName, type Tuple, tupleName } from "./flow-name.ts";
 export { fragmentPacket } from "./fragment.ts";
 export { type LinkLayer, parsePacket } from "./parse-packet.ts";
 export type { ParsedPacket, Ports, UnparsedPacket, VlanTag } from "./parsed-packet.ts";

@@ -1,4 +1,5 @@
 import { errorLine, type Logger, type Publisher } from "@waymark/agent";
+import { UnseenPackets, type WallClock } from "@waymark/probe";
 import { type Block, blockStart } from "./block.ts";
 import type { ClockStep } from "./clock-step.ts";
 import type { Measurement } from "./config.ts";
@@ -6,8 +7,6 @@ import type { Meter } from "./meter.ts";
 import { lossPayloads, presencePayload } from "./publish.ts";
 import { blocksOf, type Reading } from "./reading.ts";
 import { untilNextRead } from "./schedule.ts";
-import { UnseenPackets } from "./unseen-packets.ts";
-import type { WallClock } from "./wall-clock.ts";
 
 /** What the agent needs from outside. */
 export interface AgentDependencies {
@@ -104,6 +103,7 @@ class Session {
   #displaced = false;
   #interruptedUntil = -1n;
   readonly #unseen = new UnseenPackets();
+  #leftOut = 0n;
   #offsetNs: bigint;
   #taiNs: bigint;
   /** Reports of earlier boots that are still under way. */
@@ -228,7 +228,10 @@ class Session {
   }
 
   #lookForUnseen(readings: readonly Reading[]): void {
-    const unseen = this.#unseen.look(this.#meter, readings);
+    const leftOut = Object.values(this.#meter.reasons()).reduce((sum, count) => sum + count, 0n);
+    const sawSome = leftOut !== this.#leftOut || readings.some(hasPackets) || this.#meter.hasUnread();
+    this.#leftOut = leftOut;
+    const unseen = this.#unseen.look(this.#meter.interfacePackets(), sawSome);
     if (unseen === 0n) return;
     this.#deps.logger.warn("the interface carried packets that this program did not see", { packets: String(unseen) });
   }
@@ -237,4 +240,8 @@ class Session {
     const { intervalNs, paths, rules, perFlow } = this.#deps.measurement;
     this.#publisher.publish(presencePayload(state, this.#deps.clock.nowNs(), intervalNs, paths, rules, perFlow));
   }
+}
+
+function hasPackets(reading: Reading): boolean {
+  return reading.counted.some((count) => count.packets > 0n);
 }

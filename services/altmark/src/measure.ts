@@ -1,26 +1,30 @@
 import {
   type AgentIdentity,
   createLogger,
-  createPublisher,
   formatHostPort,
   type HostPort,
-  hostIdentity,
   type Logger,
   type LogLevel,
-  newBootId,
   type Publisher,
 } from "@waymark/agent";
 import { defaultRouteInterface, interfaceInfo } from "@waymark/bpf-runtime";
 import { parseAddress } from "@waymark/packet";
+import {
+  agentIdentity,
+  type Counters,
+  checkInterface,
+  lockInstance,
+  openAgentPublisher,
+  systemClock,
+  Telemetry,
+  type WallClock,
+} from "@waymark/probe";
 import { runAgent } from "./agent.ts";
-import type { Block, Role } from "./block.ts";
+import { type Block, blockPackets, type Role } from "./block.ts";
 import { type Measurement, type MeasurementOptions, measurementOf } from "./config.ts";
-import { lockInstance } from "./instance-lock.ts";
 import { Meter } from "./meter.ts";
 import { addToTotals, jsonLine, textLine } from "./report.ts";
-import { Telemetry } from "./telemetry.ts";
 import { VERSION } from "./version.ts";
-import { systemClock, type WallClock } from "./wall-clock.ts";
 
 /** The values of the command line. */
 export interface MeasureOptions extends MeasurementOptions {
@@ -61,9 +65,12 @@ export async function measureWith(
   const measurement = measurementOf(role, options);
   const device = options.interface ?? defaultRouteInterface();
   const { ifindex } = interfaceInfo(device);
-  await using _lock = await lockInstance(role, ifindex, device);
-  const identity = identityOf(role, device, options);
-  const telemetry = new Telemetry(identity);
+  // Two sources would take each other's marks for somebody's DSCP, two sinks would take each other's packets.
+  const taken = `an altmark ${role} runs on ${device} already; measure several paths there with one process (--path A --path B, each with its --flow)`;
+  await using _lock = await lockInstance({ service: "altmark", role, ifindex, taken });
+  const identity = agentIdentity({ service: "altmark", role, interface: device, version: VERSION }, options);
+  const counted = { blocks: 0n, counted_packets: 0n };
+  const telemetry = new Telemetry(identity, () => counted);
   await using _server = await telemetry.serve(options.metrics);
   const printBlock = printer(role, options.format, measurement, print);
   await runAgent(
@@ -79,7 +86,8 @@ export async function measureWith(
         return publisher;
       },
       onBlock: (block) => {
-        telemetry.add(block);
+        counted.blocks++;
+        counted.counted_packets += blockPackets(block);
         printBlock(block);
       },
       onDetached: () => telemetry.end(),
@@ -87,11 +95,6 @@ export async function measureWith(
     },
     signal,
   );
-}
-
-function identityOf(role: Role, device: string, options: MeasureOptions): AgentIdentity {
-  const { host, agentId } = hostIdentity();
-  return { id: options.agentId ?? agentId, service: "altmark", role, interface: device, host, version: VERSION };
 }
 
 function openMeter(
@@ -119,37 +122,23 @@ function openPublisher(
   options: MeasureOptions,
   clock: WallClock,
   logger: Logger,
-  counters: () => Readonly<Record<string, bigint>>,
+  counters: () => Counters,
 ): Publisher {
-  const { collector, port, report, spool, trustClock } = options;
+  const { collector, port } = options;
   const direct = collector && port ? [`grpc://${formatHostPort({ host: collector, port })}`] : [];
-  const own = (endpoints: readonly { readonly address: string; readonly port: number }[]) =>
-    meter.setOwnReports(
-      endpoints.flatMap(({ address, port }) => {
-        const octets = parseAddress(address);
-        return octets ? [{ address: octets, port }] : [];
-      }),
-    );
-  return createPublisher({
-    targets: [...direct, ...report],
+  return openAgentPublisher({
     identity,
-    bootId: newBootId(),
-    kernelBootId: clock.kernelBootId,
-    clock: () => {
-      const health = clock.health();
-      return {
-        synchronised: health.synchronised,
-        maxErrorNs: health.maxErrorNs,
-        estimatedErrorNs: health.estimatedErrorNs,
-        taiOffsetS: health.taiOffsetS,
-        trusted: trustClock,
-      };
-    },
-    nowNs: () => clock.nowNs(),
+    reporting: { ...options, report: [...direct, ...options.report] },
+    clock,
     counters,
-    ...(spool !== undefined && { spoolDir: spool }),
     logger,
-    onEndpointsChange: own,
+    onEndpointsChange: (endpoints) =>
+      meter.setOwnReports(
+        endpoints.flatMap(({ address, port }) => {
+          const octets = parseAddress(address);
+          return octets ? [{ address: octets, port }] : [];
+        }),
+      ),
   });
 }
 
@@ -161,10 +150,4 @@ function printer(role: Role, format: "text" | "jsonl", measurement: Measurement,
     totals.set(block.path, sum);
     print(textLine(block, sum, measurement.paths.length > 1));
   };
-}
-
-function checkInterface(device: string, ifindex: number): void {
-  if (interfaceInfo(device).ifindex !== ifindex) {
-    throw new Error(`interface ${device} was replaced by another one of that name`);
-  }
 }

@@ -1,23 +1,12 @@
-import {
-  type BpfMap,
-  BpfObject,
-  interfaceCounters,
-  interfaceInfo,
-  monotonicNow,
-  probeFeature,
-  taiNow,
-} from "@waymark/bpf-runtime";
+import { type BpfMap, BpfObject, interfaceCounters, interfaceInfo, monotonicNow, taiNow } from "@waymark/bpf-runtime";
+import { tupleName } from "@waymark/packet";
+import { Attachment, attachHook, clockOffset, linkHeaderLength, type WallClock } from "@waymark/probe";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
-import { Attachment } from "./attachment.ts";
-import { clockOffset } from "./clock-offset.ts";
 import type { Measurement } from "./config.ts";
-import { tupleName } from "./flow-name.ts";
 import { type KernelClock, parseKernelClock } from "./kernel-clock.ts";
 import { configure, countersInSlot } from "./kernel-config.ts";
-import { linkHeaderLength } from "./link-header.ts";
 import { mostFrequent } from "./most-frequent.ts";
 import type { Counted, Reading } from "./reading.ts";
-import type { WallClock } from "./wall-clock.ts";
 
 /** How to attach. */
 export interface MeterOptions {
@@ -62,7 +51,7 @@ export class Meter implements Disposable {
     const { measurement, device, clock } = options;
     const { ifindex, linkType } = interfaceInfo(device);
     const hook = options.hook ?? "auto";
-    this.hook = hook === "auto" ? (probeFeature("tcx").supported ? "tcx" : "clsact") : hook;
+    this.hook = hook === "auto" ? attachHook() : hook;
     this.#clock = clock;
     this.#ifindex = ifindex;
     this.#measurement = measurement;

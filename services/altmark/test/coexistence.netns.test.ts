@@ -2,10 +2,10 @@
 import { fileURLToPath } from "node:url";
 import { BpfObject, interfaceInfo, probeFeature, tcxPrograms } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
+import { systemClock } from "@waymark/probe";
 import { DatagramReceiver, describePrivileged, type Namespace, NetLab, sendDatagrams, waitFor } from "@waymark/testkit";
 import { measurementOf } from "../src/config.ts";
 import { Meter } from "../src/meter.ts";
-import { systemClock } from "../src/wall-clock.ts";
 
 const DEVICE = "wmsource";
 const HERE = "10.80.0.1";

@@ -1,6 +1,6 @@
 import { BpfObject, monotonicNow, type SkbInput, taiNow } from "@waymark/bpf-runtime";
+import { clockOffset } from "@waymark/probe";
 import { type AltmarkCount, type AltmarkFlowKey, AltmarkReason, altmarkSpec } from "../bpf/altmark.gen.ts";
-import { clockOffset } from "../src/clock-offset.ts";
 import type { FlowRule } from "../src/flow-rule.ts";
 import { configure, countersInSlot } from "../src/kernel-config.ts";
 

@@ -3,10 +3,12 @@ import {
   type BpfProgram,
   type Direction,
   type Order,
+  programName,
   removeStaleTc,
   tcFiltersBefore,
   tcxPrograms,
 } from "@waymark/bpf-runtime";
+import { HARMLESS_PROGRAMS } from "./own-programs.ts";
 
 /** Where a program hangs. */
 export interface Place {
@@ -33,6 +35,11 @@ export class Attachment implements Disposable {
     this.#link = program.attachTc(place);
   }
 
+  /** How the program hangs there. */
+  get kind(): BpfLink["kind"] {
+    return this.#link.kind;
+  }
+
   /**
    * Looks whether a stranger's program runs where it can hide packets from ours, and goes back to its place where it can:
    * true if so. Without TCX a filter of a lower priority stays in front until it is gone, and each look says true. Who asked
@@ -46,14 +53,17 @@ export class Attachment implements Disposable {
       return true;
     }
     const programs = tcxPrograms(ifindex, direction);
-    if (programs.at(order === "first" ? 0 : -1) === this.#program.info().id) return false;
+    const place = programs.indexOf(this.#program.info().id);
+    const others = order === "first" ? programs.slice(0, place) : programs.slice(place + 1);
+    if (place >= 0 && others.every(isHarmless)) return false;
     this.#reattach();
     return true;
   }
 
   #filtersBefore(): number {
     const { ifindex, direction } = this.#place;
-    return tcFiltersBefore({ ifindex, direction, priority: this.#link.priority ?? 0 });
+    const priority = this.#link.priority ?? 0;
+    return tcFiltersBefore({ ifindex, direction, priority, harmless: HARMLESS_PROGRAMS });
   }
 
   /** The kernel takes a program once only, so there is a moment without it; packets were hidden before already. */
@@ -65,4 +75,10 @@ export class Attachment implements Disposable {
   [Symbol.dispose](): void {
     this.#link.close();
   }
+}
+
+/** A program that has just gone is in nobody's way, either. */
+function isHarmless(id: number): boolean {
+  const name = programName(id);
+  return name === undefined || HARMLESS_PROGRAMS.has(name);
 }

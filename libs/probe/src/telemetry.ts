@@ -8,32 +8,34 @@ import {
   publisherMetrics,
   startMetricsServer,
 } from "@waymark/agent";
-import { type Block, blockPackets } from "./block.ts";
 
-/** What this agent shows of itself on `--metrics`: counted packets, left-out ones by reason, delivery, health. */
+/** Cumulative counters by name. */
+export type Counters = Readonly<Record<string, bigint>>;
+
+/** What an agent shows of itself on `--metrics`: what it measured and left out, delivery, health. */
 export class Telemetry {
   readonly health = new Health();
   readonly #identity: AgentIdentity;
+  readonly #own: () => Counters;
+  readonly #more: () => readonly Metric[];
   readonly #publishers: Publisher[] = [];
-  #counters: () => Readonly<Record<string, bigint>> = () => ({});
-  #blocks = 0n;
-  #packets = 0n;
+  #counters: () => Counters = () => ({});
 
-  constructor(identity: AgentIdentity) {
+  /**
+   * @param own what the agent counts itself, beside the counters of its reports
+   * @param more metrics of the service's own
+   */
+  constructor(identity: AgentIdentity, own: () => Counters = () => ({}), more: () => readonly Metric[] = () => []) {
     this.#identity = identity;
+    this.#own = own;
+    this.#more = more;
   }
 
   /** Follows what is measured and delivered from now on. */
-  follow(publisher: Publisher, counters: () => Readonly<Record<string, bigint>>): void {
+  follow(publisher: Publisher, counters: () => Counters): void {
     this.#publishers.splice(0, this.#publishers.length, publisher);
     this.#counters = counters;
     this.health.setMeasuring(true);
-  }
-
-  /** Adds a finished block. */
-  add(block: Block): void {
-    this.#blocks++;
-    this.#packets += blockPackets(block);
   }
 
   /** Measuring has ended; the counters are what they were. */
@@ -45,10 +47,10 @@ export class Telemetry {
 
   /** All metrics now. */
   collect(): Metric[] {
-    const counted = { blocks: this.#blocks, counted_packets: this.#packets };
     return [
-      ...counterMetrics(this.#identity, { ...counted, ...this.#counters() }),
+      ...counterMetrics(this.#identity, { ...this.#own(), ...this.#counters() }),
       ...this.#publishers.flatMap((publisher) => publisherMetrics(publisher.stats())),
+      ...this.#more(),
     ];
   }
 

@@ -1,24 +1,29 @@
 import { createServer, type Server } from "node:net";
 import { CommandError } from "@waymark/agent";
-import type { Role } from "./block.ts";
+
+/** What only one process of a network namespace may do. */
+export interface Instance {
+  /** "altmark" and the like. */
+  readonly service: string;
+  readonly role: string;
+  readonly ifindex: number;
+  /** The error for whoever comes second: one line with the way out. */
+  readonly taken: string;
+}
 
 /**
- * Holds (role, interface) in this network namespace until disposed or until the process ends, however it ends: two
- * sources would take each other's marks for somebody's DSCP, two sinks would take each other's packets.
+ * Holds (service, role, interface) in this network namespace until disposed or until the process ends, however it ends.
  * An abstract Unix socket belongs to the network namespace, as interfaces do, and needs no cleaning up.
  *
  * @throws CommandError when another process holds it
  */
-export async function lockInstance(role: Role, ifindex: number, device: string): Promise<AsyncDisposable> {
+export async function lockInstance({ service, role, ifindex, taken }: Instance): Promise<AsyncDisposable> {
   const server = createServer((socket) => socket.destroy());
   try {
-    await listen(server, `\0waymark/altmark/${role}/${ifindex}`);
+    await listen(server, `\0waymark/${service}/${role}/${ifindex}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    throw new CommandError(
-      `an altmark ${role} runs on ${device} already; measure several paths there with one process (--path A --path B, each with its --flow)`,
-      { cause: error },
-    );
+    throw new CommandError(taken, { cause: error });
   }
   return {
     [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),

@@ -1,0 +1,1 @@
+export { type HistogramBuckets, LogHistogram, PRECISION_BITS } from "./log-histogram.ts";
