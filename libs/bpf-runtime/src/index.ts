@@ -1,3 +1,4 @@
+export type { Batch } from "./batch.ts";
 export { clockNow, type KernelClockHealth, kernelBootId, kernelClockHealth, monotonicNow, taiNow } from "./clock.ts";
 export { type ClockStep, type WatchOptions, watchClockSteps } from "./clock-steps.ts";
 export { removeStaleTc, type StaleTcOptions, type TcFilterPlace, tcFiltersBefore } from "./clsact.ts";

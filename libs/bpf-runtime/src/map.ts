@@ -1,4 +1,4 @@
-import { readBatches } from "./batch.ts";
+import { type Batch, type BatchSource, readBatches } from "./batch.ts";
 import { type Codec, viewOf } from "./codec.ts";
 import { check } from "./errors.ts";
 import { isFound, KeyBuffer, type MapHandle, type MapInfo, UPDATE_FLAGS, type UpdateMode } from "./map-handle.ts";
@@ -91,6 +91,17 @@ export class BpfMap<K, V> {
     return this.#read(false, {});
   }
 
+  /**
+   * All elements as they lie in kernel memory, many at once: for a million of them, where objects would cost too much.
+   * The views are used again for the next batch.
+   */
+  *batches(options: ReadOptions = {}): Generator<Batch, void> {
+    for (const batch of readBatches(this.#source("map read"), false, options.batch)) {
+      yield batch;
+      this.#handle.fd("map read");
+    }
+  }
+
   info(): MapInfo {
     return this.#handle.info();
   }
@@ -105,13 +116,7 @@ export class BpfMap<K, V> {
   }
 
   *#read(remove: boolean, options: ReadOptions): Generator<readonly [K, V], void> {
-    const source = {
-      fd: this.#handle.fd(remove ? "map drain" : "map read"),
-      name: this.name,
-      keyBytes: this.#keyCodec.size,
-      valueBytes: this.#valueCodec.size,
-      maxEntries: this.#maxEntries,
-    };
+    const source = this.#source(remove ? "map drain" : "map read");
     for (const { keys, values, count } of readBatches(source, remove, options.batch)) {
       for (let index = 0; index < count; index++) {
         yield [
@@ -121,5 +126,15 @@ export class BpfMap<K, V> {
       }
       this.#handle.fd("map read");
     }
+  }
+
+  #source(operation: string): BatchSource {
+    return {
+      fd: this.#handle.fd(operation),
+      name: this.name,
+      keyBytes: this.#keyCodec.size,
+      valueBytes: this.#valueCodec.size,
+      maxEntries: this.#maxEntries,
+    };
   }
 }

@@ -53,6 +53,20 @@ describePrivileged("maps", () => {
     expect(table.get(1)).toBeUndefined();
   });
 
+  test("batches are the same elements, as they lie in memory", () => {
+    fillTable(1000);
+    const table = bpf.map("table");
+    const found = [...table.batches({ batch: 300 })].length;
+    const read = new Map<number, bigint>();
+    for (const { keys, values, count } of table.batches({ batch: 300 })) {
+      const [keyBytes, valueBytes] = [keys.byteLength / 300, values.byteLength / 300];
+      for (let i = 0; i < count; i++)
+        read.set(keys.getUint32(i * keyBytes, true), values.getBigUint64(i * valueBytes, true));
+    }
+    expect(found).toBeGreaterThan(1);
+    expect(read).toEqual(new Map(Array.from(table, ([key, value]) => [key, value.packets])));
+  });
+
   test("a full map says so", () => {
     fillTable(1024);
     expect(codeOf(() => bpf.map("table").set(1024, ONE))).toBe("BPF_MAP_FULL");
