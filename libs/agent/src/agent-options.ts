@@ -1,10 +1,17 @@
-import type { OptionTable } from "./command/command-spec.ts";
+import type { OptionSpec, OptionTable } from "./command/command-spec.ts";
 import { isIdentifier } from "./identity.ts";
 import { logLevels } from "./logger.ts";
 import { reportTargetProblem } from "./publisher/report-target.ts";
 
 /** Where the metrics server listens unless a host is given: nobody outside asks for it by accident. */
 export const DEFAULT_LISTEN_HOST = "localhost";
+
+/** The option of all services whose health is asked for without a port, as in a container. */
+export const healthFileOption = {
+  type: "string",
+  placeholder: "FILE",
+  help: "keep a file that says `healthy`, or what is wrong, and is renewed every second",
+} as const satisfies OptionSpec;
 
 /** The options that every agent has; spread them into a command's own table. */
 export const agentOptions = {
@@ -32,6 +39,7 @@ export const agentOptions = {
     defaultHost: DEFAULT_LISTEN_HOST,
     help: "serve /metrics (Prometheus) and /healthz there; HOST is localhost unless given",
   },
+  "health-file": healthFileOption,
   "log-level": { type: "enum", choices: logLevels, default: "info", help: "how much to say on standard error" },
   format: { type: "enum", choices: ["text", "jsonl"], default: "text", help: "results on standard output" },
   "trust-clock": {

@@ -14,6 +14,7 @@ export const AGENT_ERROR_CODES = {
   WAYMARK_USAGE: "the command line or the environment is wrong",
   WAYMARK_UNSUPPORTED: "not permitted or not supported here",
   WAYMARK_LISTEN: "an address cannot be listened on",
+  WAYMARK_HEALTH_FILE: "the health file cannot be written",
 } as const;
 
 /** Stable name of a failure. */

@@ -9,6 +9,7 @@ export interface HealthState {
 /** Whether an agent does what it is for: healthy while it measures and nothing is wrong. */
 export class Health {
   readonly #reasons = new Set<string>();
+  readonly #checks: (() => string | undefined)[] = [];
   #measuring = false;
 
   /** Said by the service when its programs are attached, and when they no longer are. */
@@ -22,8 +23,14 @@ export class Health {
     else this.#reasons.delete(reason);
   }
 
+  /** Adds a question that is asked with every answer: what is wrong, or undefined. */
+  addCheck(check: () => string | undefined): void {
+    this.#checks.push(check);
+  }
+
   get state(): HealthState {
-    const reasons = [...(this.#measuring ? [] : ["not measuring"]), ...this.#reasons].sort();
+    const found = this.#checks.map((check) => check()).filter((reason) => reason !== undefined);
+    const reasons = [...(this.#measuring ? [] : ["not measuring"]), ...this.#reasons, ...found].sort();
     return { healthy: reasons.length === 0, measuring: this.#measuring, reasons };
   }
 }

@@ -1,4 +1,4 @@
-export { agentOptions, DEFAULT_LISTEN_HOST } from "./agent-options.ts";
+export { agentOptions, DEFAULT_LISTEN_HOST, healthFileOption } from "./agent-options.ts";
 export type {
   CommandPart,
   CommandSpec,
@@ -24,6 +24,7 @@ export {
   UnsupportedError,
 } from "./errors.ts";
 export { Health, type HealthState } from "./health.ts";
+export { HEALTH_FILE_PERIOD_MS, keepHealthFile } from "./health-file.ts";
 export {
   type AgentIdentity,
   agentIdOf,

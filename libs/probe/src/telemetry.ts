@@ -3,11 +3,13 @@ import {
   counterMetrics,
   Health,
   type HostPort,
+  keepHealthFile,
   type Metric,
   type Publisher,
   publisherMetrics,
   startMetricsServer,
 } from "@waymark/agent";
+import { interfaceInfo } from "@waymark/bpf-runtime";
 
 /** Cumulative counters by name. */
 export type Counters = Readonly<Record<string, bigint>>;
@@ -38,6 +40,11 @@ export class Telemetry {
     this.health.setMeasuring(true);
   }
 
+  /** An interface whose being down means that nothing is measured. */
+  watch(device: string): void {
+    this.health.addCheck(() => whyDown(device));
+  }
+
   /** Measuring has ended; the counters are what they were. */
   end(): void {
     this.health.setMeasuring(false);
@@ -54,10 +61,24 @@ export class Telemetry {
     ];
   }
 
-  /** Serves `/metrics` and `/healthz`, if asked to. */
-  async serve(listen: HostPort | undefined): Promise<AsyncDisposable> {
+  /** Serves `/metrics` and `/healthz`, and keeps the health file, if asked to. */
+  async serve(listen: HostPort | undefined, healthFile?: string): Promise<AsyncDisposable> {
     const collect = () => this.collect();
     const server = listen && (await startMetricsServer({ listen, health: this.health, collect }));
-    return { [Symbol.asyncDispose]: async () => server?.close() };
+    const file = healthFile === undefined ? undefined : keepHealthFile(healthFile, this.health);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        file?.[Symbol.dispose]();
+        await server?.close();
+      },
+    };
+  }
+}
+
+function whyDown(device: string): string | undefined {
+  try {
+    return interfaceInfo(device).up ? undefined : `interface ${device} is down`;
+  } catch {
+    return `there is no interface ${device}`;
   }
 }

@@ -40,6 +40,7 @@ export interface MeasureOptions extends MeasurementOptions {
   readonly order: "first" | "last";
   readonly debug: boolean;
   readonly metrics: HostPort | undefined;
+  readonly healthFile: string | undefined;
 }
 
 /** What `measureWith` takes from its surroundings. */
@@ -71,7 +72,8 @@ export async function measureWith(
   const identity = agentIdentity({ service: "altmark", role, interface: device, version: VERSION }, options);
   const counted = { blocks: 0n, counted_packets: 0n };
   const telemetry = new Telemetry(identity, () => counted);
-  await using _server = await telemetry.serve(options.metrics);
+  telemetry.watch(device);
+  await using _server = await telemetry.serve(options.metrics, options.healthFile);
   const printBlock = printer(role, options.format, measurement, print);
   await runAgent(
     {
