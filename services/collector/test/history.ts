@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Report, ReportSchema } from "@waymark/proto/report";
+import { knownPayload } from "../src/ingest/kinds.ts";
 import { reportRows } from "../src/ingest/rows.ts";
 import type { Store } from "../src/store/store.ts";
 
@@ -185,7 +186,10 @@ export async function storeFacts(store: Store, facts: readonly Fact[]): Promise<
     let body = "";
     let columns: readonly string[] = [];
     for (const fact of facts) {
-      const rows = reportRows(reportOf(fact), fact.storedNs, fact.offsetNs);
+      const report = reportOf(fact);
+      const payload = knownPayload(report);
+      if (payload === undefined) continue;
+      const rows = reportRows(report, payload, fact.storedNs, fact.offsetNs);
       if (rows.table !== table) continue;
       columns = rows.columns;
       for (const row of rows.rows) body += `${row},${fact.storedNs}]\n`;

@@ -3,7 +3,8 @@ import type { StoreClock } from "../clock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 import type { ReportKey } from "./report-key.ts";
-import type { Announcement, ReportRows, TouchedBlock } from "./rows.ts";
+import type { ReportRows } from "./rows.ts";
+import type { Touched } from "./touched.ts";
 
 /** Rows of one insert, unless one report alone has more. */
 export const MAX_BATCH_ROWS = 5000;
@@ -15,14 +16,12 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
 /** What an insert has changed. */
-export interface Stored {
-  readonly blocks: readonly TouchedBlock[];
-  readonly announced: readonly Announcement[];
-}
+export type Stored = Touched;
 
 interface Item {
   readonly key: ReportKey;
   readonly rows: ReportRows;
+  readonly addedMs: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -45,7 +44,7 @@ export class Batcher {
   readonly #clock: StoreClock;
   readonly #log: Logger;
   readonly #onStored: (stored: Stored) => void;
-  readonly #items: Item[] = [];
+  #items: Item[] = [];
   #size = 0;
   #rows = 0;
   #failing = false;
@@ -73,7 +72,7 @@ export class Batcher {
   /** Resolves when the report is stored. Rejects with a Refusal when the store will never take it. */
   add(key: ReportKey, rows: ReportRows): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#items.push({ key, rows, resolve, reject });
+    this.#items.push({ key, rows, addedMs: performance.now(), resolve, reject });
     this.#size += rows.size;
     this.#rows += rows.rows.length;
     if (this.#full()) this.#wake?.();
@@ -90,7 +89,8 @@ export class Batcher {
 
   async #run(): Promise<void> {
     while (this.#items.length > 0) {
-      if (!this.#full() && !this.#closing) await this.#pause(MAX_BATCH_WAIT_MS);
+      const restMs = MAX_BATCH_WAIT_MS - (performance.now() - (this.#items[0]?.addedMs ?? 0));
+      if (restMs > 0 && !this.#full() && !this.#closing) await this.#pause(restMs);
       const batch = this.#take();
       await this.#insert(batch).catch((error: unknown) => {
         for (const item of batch) item.reject(error);
@@ -104,20 +104,29 @@ export class Batcher {
     return this.#rows >= MAX_BATCH_ROWS || this.#size >= MAX_BATCH_SIZE;
   }
 
+  // All that fits of the table whose turn it is: that of the item that waits longest.
   #take(): Item[] {
     const table = this.#items[0]?.rows.table;
+    const batch: Item[] = [];
+    const rest: Item[] = [];
     let rows = 0;
     let size = 0;
-    let count = 0;
-    for (const { rows: next } of this.#items) {
+    let full = false;
+    for (const item of this.#items) {
+      const { rows: next } = item;
       const over = rows + next.rows.length > MAX_BATCH_ROWS || size + next.size > MAX_BATCH_SIZE;
-      if (next.table !== table || (count > 0 && over)) break;
+      if (next.table === table && over && batch.length > 0) full = true;
+      if (full || next.table !== table) {
+        rest.push(item);
+        continue;
+      }
       rows += next.rows.length;
       size += next.size;
-      count++;
+      batch.push(item);
     }
+    this.#items = rest;
     this.#rows -= rows;
-    return this.#items.splice(0, count);
+    return batch;
   }
 
   async #insert(batch: readonly Item[]): Promise<void> {

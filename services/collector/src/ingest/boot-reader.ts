@@ -1,17 +1,12 @@
 import type { SqlRow, Store } from "../store/store.ts";
 import { BootLog } from "./boot-log.ts";
+import { kindTables } from "./kinds.ts";
 import { bootName, type ReportKey } from "./report-key.ts";
 import { type SequenceRange, SequenceSet } from "./sequence-set.ts";
 
 /** Boots that one query reads back. */
 const MAX_BOOTS_A_QUERY = 500;
 const OFFSETS_READ = 16;
-
-/** A table and the report kind that is in it. */
-const KINDS = [
-  { kind: "loss", table: "loss_record" },
-  { kind: "presence", table: "presence" },
-] as const;
 
 interface Waiting {
   readonly bootId: string;
@@ -43,7 +38,7 @@ export class BootReader {
 
   /** Whether one report is stored, for what a SequenceSet has forgotten. */
   async has(key: ReportKey): Promise<boolean> {
-    const table = KINDS.find(({ kind }) => kind === key.kind)?.table ?? "loss_record";
+    const table = kindTables.find(({ kind }) => kind === key.kind)?.table ?? "loss_record";
     const rows = await this.#store.query(
       `SELECT 1 AS found FROM ${table} WHERE boot_id = {boot:String} AND sequence = {sequence:UInt64}
         AND agent = {agent:String} AND service = {service:String} AND role = {role:String}
@@ -83,8 +78,9 @@ export class BootReader {
 async function readBoots(store: Store, boots: readonly string[]): Promise<Map<string, BootLog>> {
   const stored = new Map<string, Map<string, SequenceSet>>();
   const offsets = new Map<string, (readonly [arrivedNs: bigint, offsetNs: bigint])[]>();
-  for (const { kind, table } of KINDS) {
-    if (!(await anyStored(store, table, boots))) continue;
+  const tables = await tablesWith(store, boots);
+  for (const { kind, table } of kindTables) {
+    if (!tables.has(table)) continue;
     for (const row of await store.query(storedReports(table), { boots })) {
       const name = bootName(keyOf(row));
       const kinds = stored.get(name) ?? new Map<string, SequenceSet>();
@@ -102,10 +98,13 @@ async function readBoots(store: Store, boots: readonly string[]): Promise<Map<st
   return logs;
 }
 
-// Cheap for the usual case of a boot that has just begun: answered from the projection.
-async function anyStored(store: Store, table: string, boots: readonly string[]): Promise<boolean> {
-  const sql = `SELECT boot_id FROM ${table} WHERE boot_id IN {boots:Array(String)} GROUP BY boot_id LIMIT 1`;
-  return (await store.query(sql, { boots })).length > 0;
+// Cheap for the usual case of a boot that has just begun: answered from the projections.
+async function tablesWith(store: Store, boots: readonly string[]): Promise<ReadonlySet<string>> {
+  const sql = kindTables.map(
+    ({ table }) =>
+      `SELECT '${table}' AS name, boot_id FROM ${table} WHERE boot_id IN {boots:Array(String)} GROUP BY boot_id LIMIT 1`,
+  );
+  return new Set((await store.query(sql.join(" UNION ALL "), { boots })).map((row) => String(row["name"])));
 }
 
 function storedReports(table: string): string {
@@ -120,7 +119,7 @@ function storedReports(table: string): string {
         SELECT ${boot}, sequence, any(arrived_ns) AS at_ns,
           toInt64(any(arrived_ns)) - toInt64(any(sent_ns)) AS offset_ns,
           sequence - row_number() OVER (PARTITION BY ${boot} ORDER BY sequence) AS run
-        FROM ${table} WHERE boot_id IN {boots:Array(String)}
+        FROM ${table} WHERE leading AND boot_id IN {boots:Array(String)}
         GROUP BY ${boot}, sequence
       )
       GROUP BY ${boot}, run

@@ -13,6 +13,11 @@ const LAST_TIME_NS = 7_258_118_400_000_000_000n;
 /** How far a time may lie after the collector's. */
 export const MAX_AHEAD_NS = 86_400_000_000_000n;
 
+/** Beyond any link: 2^50 packets a day are 13 billion a second. Sums of a report's counts stay below 2^63. */
+export const MAX_PACKETS = 2n ** 50n;
+/** See {@link MAX_PACKETS}. */
+export const MAX_BYTES = 2n ** 60n;
+
 /** Whether it is 1 to `limit` characters without control characters. */
 export function isName(name: string, limit: number): boolean {
   return name.length >= 1 && name.length <= limit && PRINTABLE.test(name);

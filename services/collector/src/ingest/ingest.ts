@@ -8,6 +8,7 @@ import type { BootLog, Outcome } from "./boot-log.ts";
 import { BootLogs } from "./boot-logs.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { ClockAgreement } from "./clock-agreement.ts";
+import type { KnownPayload } from "./kinds.ts";
 import { Refusal, type RefusalReason } from "./refusal.ts";
 import { type ReportKey, reportKey } from "./report-key.ts";
 import { reportRows } from "./rows.ts";
@@ -102,9 +103,9 @@ export class Ingest {
       if (origin !== undefined) checkOrigin(key, origin);
       const nowNs = this.#nowNs();
       this.#agreement.check(report, nowNs);
-      validateReport(report, nowNs);
+      const payload = validateReport(report, nowNs);
       this.#agreement.note(report, nowNs);
-      const outcome = await this.#admit(report, key, arrivedNs);
+      const outcome = await this.#admit(report, payload, key, arrivedNs);
       if (outcome.status === "stored") this.stats.stored++;
       else if (outcome.status === "duplicate") this.stats.duplicates++;
       return { key, outcome };
@@ -115,7 +116,7 @@ export class Ingest {
     }
   }
 
-  #admit(report: Report, key: ReportKey, arrivedNs: bigint): Promise<Outcome> {
+  #admit(report: Report, payload: KnownPayload, key: ReportKey, arrivedNs: bigint): Promise<Outcome> {
     return this.#boots.use(key, async (boot) => {
       const name = `${key.kind}/${key.sequence}`;
       const underWay = boot.underWay.get(name);
@@ -125,7 +126,7 @@ export class Ingest {
       }
       const known = boot.sequences(key.kind).has(Number(key.sequence));
       if (known === true) return { status: "duplicate" };
-      const storing = this.#store(report, key, arrivedNs, boot, known === "unknown");
+      const storing = this.#store(report, payload, key, arrivedNs, boot, known === "unknown");
       boot.underWay.set(name, storing);
       try {
         return await storing;
@@ -135,10 +136,17 @@ export class Ingest {
     });
   }
 
-  async #store(report: Report, key: ReportKey, arrivedNs: bigint, boot: BootLog, ask: boolean): Promise<Outcome> {
+  async #store(
+    report: Report,
+    payload: KnownPayload,
+    key: ReportKey,
+    arrivedNs: bigint,
+    boot: BootLog,
+    ask: boolean,
+  ): Promise<Outcome> {
     if (ask && (await this.#boots.isStored(key))) return { status: "duplicate" };
     const offsetNs = boot.offsetNs(arrivedNs - report.sentAtNs);
-    await this.batcher.add(key, reportRows(report, arrivedNs, offsetNs));
+    await this.batcher.add(key, reportRows(report, payload, arrivedNs, offsetNs));
     boot.sequences(key.kind).add(Number(key.sequence));
     this.#onReport?.(report);
     return { status: "stored" };

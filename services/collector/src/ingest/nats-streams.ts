@@ -10,12 +10,7 @@ import {
   StorageType,
   type StreamConfig,
 } from "nats";
-
-/** Kinds of reports that the collector takes; each has its stream. */
-export const reportKinds = ["loss", "presence"] as const;
-
-/** See {@link reportKinds}. */
-export type ReportKind = (typeof reportKinds)[number];
+import type { ReportKind } from "./kinds.ts";
 
 /** The durable pull consumer's name, the same in every stream. */
 export const CONSUMER_NAME = "collector";

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorLine, type Logger } from "@waymark/agent";
 import { type ConsumerMessages, connect, Events, type JsMsg, type NatsConnection } from "nats";
 import type { Ingest } from "./ingest.ts";
-import { CONSUMER_NAME, ensureStream, type ReportKind, reportKinds, streamName } from "./nats-streams.ts";
+import { type ReportKind, reportKinds } from "./kinds.ts";
+import { CONSUMER_NAME, ensureStream, streamName } from "./nats-streams.ts";
 import { ClockDoubt } from "./refusal.ts";
 
 /** Messages of one stream that may be under way; then no more are asked for. */

@@ -13,6 +13,10 @@ export const refusalReasons = [
   "block",
   "flow",
   "presence",
+  "rtt",
+  "delay",
+  "throughput",
+  "distribution",
   "unstorable",
 ] as const;
 

@@ -1,13 +1,17 @@
 import { isIP } from "node:net";
 import type { FlowCount, LossBatch, LossBlock } from "@waymark/proto/report";
-import { validateFlowName, validateInterval, validatePathName, validateTime } from "./fields.ts";
+import {
+  MAX_BYTES,
+  MAX_PACKETS,
+  validateFlowName,
+  validateInterval,
+  validatePathName,
+  validateTime,
+} from "./fields.ts";
 import { check } from "./refusal.ts";
 
 const MAX_PARTS = 65_536;
 const MAX_DESTINATIONS = 16;
-// Beyond any link: 2^50 packets a day are 13 billion a second. Sums of a report's flows stay below 2^63.
-const MAX_PACKETS = 2n ** 50n;
-const MAX_BYTES = 2n ** 60n;
 
 /** @throws Refusal with the first thing that cannot be true */
 export function validateLoss(batch: LossBatch, nowNs: bigint): void {

@@ -1,31 +1,28 @@
-import type { Agent, ClockHealth, Presence, Report } from "@waymark/proto/report";
-import { PresenceState } from "@waymark/proto/report";
-import { isName, validateFlowName, validateInterval, validatePathName, validateTime } from "./fields.ts";
+import type { Agent, ClockHealth, Report } from "@waymark/proto/report";
+import { isName, validateTime } from "./fields.ts";
+import { type KnownPayload, knownPayload } from "./kinds.ts";
 import { check } from "./refusal.ts";
-import { validateLoss } from "./validate-loss.ts";
 
 /** The largest report that is taken, in bytes. */
 export const MAX_REPORT_BYTES = 1 << 20;
 const IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
 const MAX_COUNTERS = 256;
 const MAX_COUNTER_NAME = 64;
-const MAX_PRESENCE_PATHS = 1024;
-const MAX_PRESENCE_FLOWS = 65_536;
 const MAX_SEQUENCE = 2n ** 53n - 1n;
 const MAX_TAI_OFFSET_S = 1000;
-const SIDES = new Set(["source", "sink"]);
 
 /**
  * Whether a decoded report can be true. Says nothing about whether it is news.
  *
+ * @returns its payload
  * @param nowNs the collector's clock; nothing may be more than a day ahead of it
  * @throws Refusal with the first thing that is wrong
  */
-export function validateReport(report: Report, nowNs: bigint): void {
-  const known = report.payload.case === "loss" || report.payload.case === "presence";
-  check(known, "unknown_kind", "unknown payload kind");
+export function validateReport(report: Report, nowNs: bigint): KnownPayload {
+  const payload = knownPayload(report);
+  check(payload !== undefined, "unknown_kind", "unknown payload kind");
   check(report.agent !== undefined, "identity", "no agent");
-  validateAgent(report.agent);
+  validateAgent(report.agent, payload.roles);
   check(IDENTIFIER.test(report.bootId), "identity", "boot_id is not 1 to 64 of A-Z a-z 0-9 _ -");
   const kernel = report.kernelBootId;
   check(kernel === "" || IDENTIFIER.test(kernel), "identity", "kernel_boot_id is not 1 to 64 of A-Z a-z 0-9 _ -");
@@ -35,14 +32,14 @@ export function validateReport(report: Report, nowNs: bigint): void {
   check(report.clock !== undefined, "clock", "no clock health");
   validateClock(report.clock);
   validateCounters(report.counters);
-  if (report.payload.case === "loss") validateLoss(report.payload.value, nowNs);
-  else if (report.payload.case === "presence") validatePresence(report.payload.value, nowNs);
+  payload.validate(nowNs);
+  return payload;
 }
 
-function validateAgent(agent: Agent): void {
+function validateAgent(agent: Agent, roles: readonly string[]): void {
   check(IDENTIFIER.test(agent.id), "identity", "agent id is not 1 to 64 of A-Z a-z 0-9 _ -");
   check(IDENTIFIER.test(agent.service), "identity", "service is not 1 to 64 of A-Z a-z 0-9 _ -");
-  check(SIDES.has(agent.role), "identity", "role is neither source nor sink");
+  check(roles.includes(agent.role), "identity", `role is not ${roles.join(" or ")}`);
   check(isName(agent.interface, 64), "identity", "interface is not 1 to 64 printable characters");
   check(agent.host === "" || isName(agent.host, 255), "identity", "host is not 255 printable characters");
   check(agent.version === "" || isName(agent.version, 64), "identity", "version is not 64 printable characters");
@@ -57,19 +54,4 @@ function validateCounters(counters: Report["counters"]): void {
   check(names.length <= MAX_COUNTERS, "counters", `${names.length} counters are more than ${MAX_COUNTERS}`);
   const named = names.every((name) => isName(name, MAX_COUNTER_NAME));
   check(named, "counters", `a counter's name is not 1 to ${MAX_COUNTER_NAME} printable characters`);
-}
-
-function validatePresence(presence: Presence, nowNs: bigint): void {
-  const { state, paths } = presence;
-  const known = state === PresenceState.JOINED || state === PresenceState.LEFT;
-  check(known, "presence", `presence state ${state} is unknown`);
-  validateInterval(presence.intervalNs);
-  validateTime("at_ns", presence.atNs, nowNs);
-  const counted = paths.length >= 1 && paths.length <= MAX_PRESENCE_PATHS;
-  check(counted, "presence", `${paths.length} paths are not 1 to ${MAX_PRESENCE_PATHS}`);
-  for (const path of paths) {
-    validatePathName(path.path);
-    check(path.flows.length <= MAX_PRESENCE_FLOWS, "presence", `${path.flows.length} flows are too many`);
-    for (const flow of path.flows) validateFlowName(flow);
-  }
 }

@@ -1,4 +1,4 @@
-import { FACTS } from "./schema.ts";
+import { FACTS } from "./header.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** An agent, by everything that it has reported. */

@@ -1,22 +1,10 @@
+import { FACTS, HEADER, HEADER_COLUMNS } from "./header.ts";
+import { addColumns, createKindTable, KIND_TABLE_ORDER } from "./kind-table.ts";
+import { KIND_TABLES } from "./kind-tables.ts";
 import { lossView } from "./loss-view.ts";
 import type { Store } from "./store.ts";
 
 const DAY_S = 86_400;
-
-// Every stored row says which report it is of; that is what deduplication reads back.
-const HEADER = `
-  agent LowCardinality(String), service LowCardinality(String), role LowCardinality(String),
-  interface LowCardinality(String), host LowCardinality(String), version LowCardinality(String),
-  boot_id LowCardinality(String), kernel_boot_id LowCardinality(String),
-  sequence UInt64 CODEC(Delta, ZSTD),
-  sent_ns UInt64 CODEC(Delta, ZSTD), arrived_ns UInt64 CODEC(Delta, ZSTD), stored_ns UInt64 CODEC(Delta, ZSTD),
-  clock_offset_ns Int64 CODEC(ZSTD), synchronised Bool, trusted Bool,
-  max_error_ns UInt64 CODEC(ZSTD), estimated_error_ns UInt64 CODEC(ZSTD), tai_offset_s Int32 CODEC(ZSTD),
-  leading Bool, counters Map(LowCardinality(String), UInt64) CODEC(ZSTD)`;
-
-/** What an agent says of itself with every report; an argument of aggregate functions. */
-export const FACTS =
-  "(host, version, kernel_boot_id, synchronised, trusted, max_error_ns, estimated_error_ns, clock_offset_ns, tai_offset_s)";
 
 const HOUR = "intDiv(start_ns, 3600000000000)";
 
@@ -52,27 +40,6 @@ const PRESENCE = `CREATE TABLE IF NOT EXISTS presence (
 // Until when the feed has told of changes.
 const TOLD = `CREATE TABLE IF NOT EXISTS told (told_ns UInt64, kind UInt8 DEFAULT 0)
   ENGINE = ReplacingMergeTree(told_ns) ORDER BY kind`;
-
-/** Columns of a report's header in the order in which rows carry them; `stored_ns` comes last in every row. */
-export const HEADER_COLUMNS = [
-  "agent",
-  "service",
-  "role",
-  "interface",
-  "host",
-  "version",
-  "boot_id",
-  "kernel_boot_id",
-  "sequence",
-  "sent_ns",
-  "arrived_ns",
-  "clock_offset_ns",
-  "synchronised",
-  "trusted",
-  "max_error_ns",
-  "estimated_error_ns",
-  "tai_offset_s",
-] as const;
 
 /** Columns of a `loss_record` row in insert order. */
 export const LOSS_RECORD_COLUMNS = [
@@ -133,7 +100,11 @@ export async function prepareSchema(store: Store, retentionS: number): Promise<v
   await store.command("ALTER TABLE loss_record ADD COLUMN IF NOT EXISTS unmatched_fragments UInt64 CODEC(ZSTD)");
   await store.command(`${PRESENCE} ${engine("at_ns, path, agent")}`);
   await store.command(TOLD);
-  for (const table of ["loss_record", "presence"]) {
+  for (const table of KIND_TABLES) {
+    await store.command(`${createKindTable(table)} ${engine(KIND_TABLE_ORDER)}`);
+    await store.command(addColumns(table));
+  }
+  for (const table of ["loss_record", "presence", ...KIND_TABLES.map(({ name }) => name)]) {
     await store.command(`ALTER TABLE ${table} MODIFY TTL ${ttl} SETTINGS materialize_ttl_after_modify = 0`);
   }
   await store.command(lossView());

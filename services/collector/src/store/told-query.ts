@@ -1,5 +1,5 @@
 import type { BlockName } from "../block-set.ts";
-import type { Announcement } from "../ingest/rows.ts";
+import type { Announcement } from "../ingest/touched.ts";
 import type { Store } from "./store.ts";
 
 /** Blocks that a start looks at; of more, the latest ones. */

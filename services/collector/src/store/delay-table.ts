@@ -1,0 +1,43 @@
+import { distributionColumns } from "./distribution-columns.ts";
+import type { KindTable } from "./kind-table.ts";
+
+/** What STAMP senders report: summaries of a session, and the samples of a session in one report as arrays. */
+export const DELAY_TABLE: KindTable = {
+  name: "delay_record",
+  columns: {
+    sender_address: "IPv6 CODEC(ZSTD)",
+    reflector_address: "IPv6 CODEC(ZSTD)",
+    sender_port: "UInt16 CODEC(ZSTD)",
+    reflector_port: "UInt16 CODEC(ZSTD)",
+    ssid: "UInt16 CODEC(ZSTD)",
+    dscp: "UInt8 CODEC(ZSTD)",
+    authenticated: "Bool",
+    stateful: "Bool",
+    sent_packets: "UInt64 CODEC(ZSTD)",
+    received_packets: "UInt64 CODEC(ZSTD)",
+    lost_packets: "UInt64 CODEC(ZSTD)",
+    lost_forward_packets: "Nullable(UInt64) CODEC(ZSTD)",
+    lost_backward_packets: "Nullable(UInt64) CODEC(ZSTD)",
+    duplicate_packets: "UInt64 CODEC(ZSTD)",
+    reordered_packets: "UInt64 CODEC(ZSTD)",
+    late_packets: "UInt64 CODEC(ZSTD)",
+    ...distributionColumns("forward"),
+    ...distributionColumns("backward"),
+    ...distributionColumns("round_trip"),
+    ...distributionColumns("residence"),
+    forward_jitter_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    backward_jitter_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    round_trip_jitter_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    forward_ipdv_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    backward_ipdv_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    round_trip_ipdv_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    error_ns: "Nullable(UInt64) CODEC(ZSTD)",
+    clocks_synchronised: "Bool",
+    wait_ns: "UInt64 CODEC(ZSTD)",
+    sample_sequence: "Array(UInt32) CODEC(ZSTD)",
+    sample_at_ns: "Array(UInt64) CODEC(ZSTD)",
+    sample_forward_ns: "Array(Int64) CODEC(ZSTD)",
+    sample_backward_ns: "Array(Int64) CODEC(ZSTD)",
+    sample_round_trip_ns: "Array(Int64) CODEC(ZSTD)",
+  },
+};
