@@ -19,6 +19,7 @@ test("the altmark tool's command line", () => {
     retentionS: 30 * 86_400,
     print: true,
     metrics: undefined,
+    healthFile: undefined,
     logLevel: "info",
   });
 });

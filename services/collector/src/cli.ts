@@ -1,4 +1,4 @@
-import { CommandError, type CommandSpec, logLevels, parseCommand } from "@waymark/agent";
+import { CommandError, type CommandSpec, healthFileOption, logLevels, parseCommand } from "@waymark/agent";
 import { type Config, defaultStore } from "./config.ts";
 
 const DAY_S = 86_400;
@@ -60,6 +60,7 @@ export const collectorCommand = {
       defaultHost: "localhost",
       help: "serve /metrics (Prometheus) and /healthz there; HOST is localhost unless given",
     },
+    "health-file": healthFileOption,
     "log-level": { type: "enum", choices: logLevels, default: "info", help: "how much to say on standard error" },
   },
   examples: [
@@ -101,6 +102,7 @@ export function parseCommandLine(
       retentionS: (retentionDays(values.retention) ?? 30) * DAY_S,
       print: given.has("print") ? values.print : given.has("grpcPort") || process.terminal,
       metrics: values.metrics,
+      healthFile: values.healthFile,
       logLevel: values.logLevel,
     },
   };

@@ -1,4 +1,4 @@
-import { createLogger, errorLine, formatHostPort, type Logger } from "@waymark/agent";
+import { createLogger, errorLine, formatHostPort, Health, keepHealthFile, type Logger } from "@waymark/agent";
 import { listenApi } from "./api/api-server.ts";
 import { isClickHouse } from "./cli.ts";
 import { StoreClock, systemNowNs } from "./clock.ts";
@@ -86,6 +86,10 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
     await nats?.pause();
     await ingest.close();
   });
+  if (config.healthFile !== undefined) {
+    const file = keepHealthFile(config.healthFile, healthOf(healthy, nats));
+    closers.add(async () => file[Symbol.dispose]());
+  }
   const url = `http://${formatHostPort({ host: config.listen.host, port: api.port })}`;
   log.info("collector runs", { grpc_port: grpc.port, api: url, store: store.location, nats: config.nats });
   return {
@@ -94,6 +98,15 @@ async function start(config: Config, output: Output, log: Logger, closers: Close
     metricsPort: metrics?.port,
     close: () => closers.close(),
   };
+}
+
+/** Healthy while reports reach the store; without a broker some agents' reports wait elsewhere. */
+function healthOf(storing: () => boolean, nats: NatsIngest | undefined): Health {
+  const health = new Health();
+  health.setMeasuring(true);
+  health.addCheck(() => (storing() ? undefined : "the store fails"));
+  health.addCheck(() => (nats === undefined || nats.connected ? undefined : "nats is not connected"));
+  return health;
 }
 
 async function openStore(place: string): Promise<Store> {

@@ -18,6 +18,8 @@ export interface Config {
   /** Print a line for every decided block. */
   readonly print: boolean;
   readonly metrics: HostPort | undefined;
+  /** Renewed every second, for health checks without a port. */
+  readonly healthFile: string | undefined;
   readonly logLevel: LogLevel;
 }
 

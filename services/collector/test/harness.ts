@@ -30,6 +30,7 @@ export async function startTestCollector(
     retentionS: 30 * 86_400,
     print: true,
     metrics: undefined,
+    healthFile: undefined,
     logLevel: "silent",
     ...more,
   };

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { toBinary } from "@bufbuild/protobuf";
 import { type Report, ReportSchema } from "@waymark/proto/report";
 import { type ConsumerInfo, connect, type JetStreamClient, type NatsConnection, nanos } from "nats";
@@ -48,8 +49,15 @@ async function connectClient(): Promise<void> {
   stream = connection.jetstream();
 }
 
+const healthFile = () => `${directory.path}/health`;
+
+/** Waits until the health file says this, and nothing else. */
+function healthIs(text: string): Promise<true> {
+  return until(`health "${text}"`, () => (readFileSync(healthFile(), "utf8") === `${text}\n` ? true : undefined));
+}
+
 async function startCollectorHere(): Promise<TestCollector> {
-  collector = await startTestCollector(`${directory.path}/store`, { nats: [url] });
+  collector = await startTestCollector(`${directory.path}/store`, { nats: [url], healthFile: healthFile() });
   return collector;
 }
 
@@ -120,9 +128,12 @@ test("a server that is killed and comes back is taken up again", async () => {
   await connectClient();
   await publishPatiently(report(1n));
   await drained();
+  await healthIs("healthy");
   server?.process.kill("SIGKILL");
   await server?.ended;
+  await healthIs("nats is not connected");
   await startServer();
+  await healthIs("healthy");
   await publishPatiently(report(2n));
   await until("the second report", async () => ((await sentOf("bus", apiPort)).length === 2 ? true : undefined));
 }, 60_000);

@@ -25,6 +25,7 @@ export class NatsIngest {
   readonly #consuming = new Map<ReportKind, ConsumerMessages>();
   readonly #underWay = new Set<Promise<void>>();
   #connection: NatsConnection | undefined;
+  #away = false;
   #running: Promise<void> | undefined;
 
   /** @param servers URLs of one cluster's servers */
@@ -39,9 +40,9 @@ export class NatsIngest {
     this.#running ??= this.#run();
   }
 
-  /** Whether a server is connected. */
+  /** Whether a server is connected at the moment. */
   get connected(): boolean {
-    return this.#connection !== undefined && !this.#connection.isClosed();
+    return this.#connection !== undefined && !this.#connection.isClosed() && !this.#away;
   }
 
   /** Asks for no more messages. */
@@ -91,8 +92,12 @@ export class NatsIngest {
   // After a reconnect the server may be another one, without our streams: everything is looked at again.
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
-      if (type === Events.Disconnect) this.#log.warn("nats disconnected");
+      if (type === Events.Disconnect) {
+        this.#away = true;
+        this.#log.warn("nats disconnected");
+      }
       if (type !== Events.Reconnect) continue;
+      this.#away = false;
       this.#log.info("nats connected again", { server: connection.getServer() });
       for (const messages of this.#consuming.values()) messages.stop();
     }
