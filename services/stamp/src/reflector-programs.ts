@@ -1,0 +1,103 @@
+import { BpfObject } from "@waymark/bpf-runtime";
+import { type Cidr, parseAddress } from "@waymark/packet";
+import { StampReflectorCount, stampReflectorSpec } from "../bpf/stamp_reflector.gen.ts";
+import type { HmacState } from "./codec/hmac-state.ts";
+import type { TimeFormat } from "./codec/time-stamp.ts";
+
+/** What the reflector's programs are told before they are loaded. */
+export interface ReflectorKernelConfig {
+  /** Octets before the IP header. */
+  readonly l2Length: number;
+  readonly ifindex: number;
+  readonly port: number;
+  readonly authenticated: boolean;
+  readonly stateful: boolean;
+  /** Sessions of a stateful reflector at the most. */
+  readonly sessions: number;
+  /** Sources that are answered; empty: all. */
+  readonly allowed: readonly Cidr[];
+  /** Requests of a source a second that are answered; 0: all. */
+  readonly ratePerSecond: number;
+  readonly viaStack: boolean;
+  /** The filters may outlive their process. */
+  readonly leased: boolean;
+  readonly format: TimeFormat;
+  /** DSCP of answers; undefined: the request's. */
+  readonly dscp: number | undefined;
+  /** Answers carry the request's ECN. */
+  readonly copyEcn: boolean;
+  /** By which egress knows answers; not 0. */
+  readonly mark: number;
+}
+
+/** The loaded programs of a reflector. */
+export type ReflectorObject = BpfObject<typeof stampReflectorSpec>;
+
+/** `dscp` of the programs that says: the request's. */
+const COPY = 0xff;
+/** A source may send as much as this in one go at its rate. */
+const BURST_NS = 100_000_000n;
+/** The key of every SSID without one of its own (hmac.bpf.h). */
+export const ANY_SSID = 0x10000;
+const V4_BITS = 96;
+
+/** Loads the programs; they are not attached. @throws BpfError */
+export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
+  using open = BpfObject.open(stampReflectorSpec);
+  const { ratePerSecond } = config;
+  const gapNs = ratePerSecond > 0 ? BigInt(Math.ceil(1e9 / ratePerSecond)) : 0n;
+  open.rodata.set({
+    config: {
+      rate_gap_ns: gapNs,
+      rate_burst_ns: gapNs > BURST_NS ? 0n : BURST_NS,
+      l2_length: config.l2Length,
+      mark: config.mark,
+      ifindex: config.ifindex,
+      port: config.port,
+      authenticated: config.authenticated ? 1 : 0,
+      stateful: config.stateful ? 1 : 0,
+      restricted: config.allowed.length > 0 ? 1 : 0,
+      via_stack: config.viaStack ? 1 : 0,
+      leased: config.leased ? 1 : 0,
+      ptp: config.format === "ptp" ? 1 : 0,
+      dscp: config.dscp ?? COPY,
+      copy_ecn: config.copyEcn ? 1 : 0,
+    },
+  });
+  open.map("sessions").setMaxEntries(config.sessions);
+  const object = open.load();
+  for (const { family, address, prefixLength } of config.allowed) {
+    object.map("allowed").set({ bits: prefixLength + (family === 4 ? V4_BITS : 0), address }, 1);
+  }
+  return object;
+}
+
+/** Makes exactly these the addresses that are answered for. Text, as netlink has them. */
+export function setOwnAddresses(object: ReflectorObject, addresses: readonly string[]): void {
+  const own = object.map("own_addresses");
+  const wanted = new Map(
+    addresses.flatMap((text) => {
+      const address = parseAddress(text);
+      return address ? [[Buffer.from(address).toString("hex"), address]] : [];
+    }),
+  );
+  for (const known of own.keys()) if (!wanted.delete(Buffer.from(known).toString("hex"))) own.delete(known);
+  for (const address of wanted.values()) own.set(address, 1);
+}
+
+/** Keys by SSID as the programs take them, each replaced as a whole; those that are not there any more are removed. */
+export function setKeys(object: Pick<ReflectorObject, "map">, states: ReadonlyMap<number, HmacState>): void {
+  const keys = object.map("keys");
+  for (const [ssid, { inner, outer }] of states) keys.set(ssid, { inner: [...inner], outer: [...outer] });
+  for (const ssid of [...keys.keys()]) if (!states.has(ssid)) keys.delete(ssid);
+}
+
+/** What became of the packets, by reason. */
+export function reflectorCounters(object: ReflectorObject): Record<string, bigint> {
+  const counts = object.map("counts");
+  return Object.fromEntries(
+    Object.entries(StampReflectorCount).flatMap(([name, index]) =>
+      name === "STAMP_REFLECTOR_COUNTS" ? [] : [[name.slice("STAMP_".length).toLowerCase(), counts.sum(index) ?? 0n]],
+    ),
+  );
+}
