@@ -1,0 +1,200 @@
+import type { Logger } from "@waymark/agent";
+import { type Counters, checkInterface, UnseenPackets } from "@waymark/probe";
+import type { Measurement } from "./config.ts";
+import type { FlowRecord } from "./flow-record.ts";
+import { type FlowSink, FlowTable } from "./flow-table.ts";
+import type { Meter } from "./meter.ts";
+import type { Reporter } from "./reporter.ts";
+import { Siblings } from "./siblings.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Takes the flow records of the agent. */
+export interface Exporter {
+  record(record: FlowRecord): void;
+  /** A round of records has ended. */
+  flush(): void;
+}
+
+/** What the agent needs from outside. */
+export interface AgentDependencies {
+  readonly measurement: Measurement;
+  readonly meters: readonly Meter[];
+  readonly timeline: Timeline;
+  readonly logger: Logger;
+  readonly reporter: Reporter;
+  readonly exporters: readonly Exporter[];
+  /** Aborted when the user asks for the end. */
+  readonly signal: AbortSignal;
+}
+
+/** Flows that are kept for each that a table holds: those of some readings. */
+const FLOWS_PER_TABLE = 2;
+
+/** One interface: what counts, and what is known of its flows. */
+interface Place {
+  readonly meter: Meter;
+  readonly table: FlowTable;
+  readonly unseen: UnseenPackets;
+  filteredPackets: number;
+  /** Somebody's program runs in front of ours; said once. */
+  displaced: boolean;
+}
+
+/** Reads the tables in turn, and tells what is in them. */
+export class Agent {
+  readonly #deps: AgentDependencies;
+  readonly #places: readonly Place[];
+  readonly #sink: FlowSink;
+  #lastReadNs = 0;
+  #clockSteps = 0n;
+  #displacements = 0n;
+
+  constructor(deps: AgentDependencies) {
+    this.#deps = deps;
+    const { measurement, meters, timeline, reporter, exporters } = deps;
+    const siblings = measurement.dedup ? new Siblings() : undefined;
+    this.#places = meters.map((meter) => ({
+      meter,
+      table: new FlowTable({
+        device: meter.device,
+        limit: measurement.tableSize * FLOWS_PER_TABLE,
+        activeTimeoutNs: Number(measurement.activeTimeoutNs),
+        idleTimeoutNs: Number(measurement.idleTimeoutNs),
+        baseNs: timeline.baseNs,
+        siblings,
+      }),
+      unseen: new UnseenPackets(),
+      filteredPackets: 0,
+      displaced: false,
+    }));
+    this.#sink = {
+      record: (record) => {
+        for (const exporter of exporters) exporter.record(record);
+      },
+      ended: (sinceShown, sinceStart) => reporter.ended(sinceShown, sinceStart),
+    };
+  }
+
+  /** Cumulative, for reports and metrics. */
+  counters(): Counters {
+    const sum = (of: (place: Place) => bigint) => this.#places.reduce((total, place) => total + of(place), 0n);
+    return {
+      flows: sum(({ table }) => BigInt(table.size)),
+      overflow_packets: sum(({ table }) => BigInt(table.overflowPackets)),
+      filtered_packets: sum(({ filteredPackets }) => BigInt(filteredPackets)),
+      unseen: sum(({ unseen }) => unseen.total),
+      clock_steps: this.#clockSteps,
+      displacements: this.#displacements,
+    };
+  }
+
+  /** Runs until the signal is aborted; then detaches, and tells what was counted last. @throws what ended it otherwise */
+  async run(): Promise<void> {
+    const { measurement, signal } = this.#deps;
+    const begin = performance.now();
+    const readMs = Number(measurement.readNs) / 1e6;
+    const showMs = Number(measurement.showNs) / 1e6;
+    let shown = 0;
+    try {
+      while (!signal.aborted) {
+        const sinceMs = performance.now() - begin;
+        const nextShow = (shown + 1) * showMs;
+        // Readings that could not be made in time are not made up for.
+        const nextRead = (Math.floor(sinceMs / readMs) + 1) * readMs;
+        await sleep(Math.min(nextShow, nextRead) - sinceMs, signal);
+        if (signal.aborted) break;
+        this.#lookAround();
+        this.#read();
+        const nowMs = performance.now() - begin;
+        if (nowMs < nextShow) continue;
+        shown = Math.floor(nowMs / showMs);
+        this.#show();
+      }
+    } finally {
+      this.#end();
+    }
+  }
+
+  #lookAround(): void {
+    const { logger, timeline } = this.#deps;
+    for (const place of this.#places) {
+      checkInterface(place.meter.device, place.meter.ifindex);
+      if (!place.meter.keepPlace()) continue;
+      this.#displacements++;
+      if (place.displaced) continue;
+      place.displaced = true;
+      const hint = "--order last accepts what it lets through";
+      logger.warn("another program runs in front of this one and may hide packets", {
+        interface: place.meter.device,
+        hint,
+      });
+    }
+    const stepNs = timeline.followClock();
+    if (stepNs === 0n) return;
+    this.#clockSteps++;
+    logger.warn("wall clock stepped: times from here on are by the new one", { by_ms: Number(stepNs) / 1e6 });
+  }
+
+  /** Takes over all that was counted, then tells what is due. */
+  #read(): void {
+    const readNs = this.#deps.timeline.nowNs();
+    for (const place of this.#places) this.#readPlace(place, readNs);
+    this.#lastReadNs = readNs;
+    for (const { table } of this.#places) table.advance(readNs, this.#sink);
+    for (const exporter of this.#deps.exporters) exporter.flush();
+  }
+
+  #readPlace(place: Place, readNs: number): void {
+    const { meter, table, unseen } = place;
+    // Before the reading: a packet that comes in between is seen, and the interface has not counted it yet.
+    const carried = meter.interfacePackets();
+    using taken = meter.take();
+    let flows = 0;
+    for (const batch of taken?.batches() ?? []) {
+      flows += batch.count;
+      table.absorb(batch);
+    }
+    const before = table.overflowPackets;
+    table.absorbOverflow(meter.overflow(), this.#lastReadNs, readNs);
+    const filtered = meter.filtered().packets;
+    const sawSome = flows > 0 || table.overflowPackets !== before || filtered !== place.filteredPackets;
+    place.filteredPackets = filtered;
+    const missed = unseen.look(carried, sawSome);
+    if (missed === 0n) return;
+    this.#deps.logger.warn("the interface carried packets that this program did not see", {
+      interface: meter.device,
+      packets: String(missed),
+    });
+  }
+
+  #show(): void {
+    const tables = this.#places.map(({ table }) => table);
+    this.#deps.reporter.show(tables, this.#lastReadNs);
+  }
+
+  /** Takes the programs off, reads what is left, and ends all flows. */
+  #end(): void {
+    const { timeline, exporters, reporter } = this.#deps;
+    for (const { meter } of this.#places) meter.detach();
+    for (const place of this.#places) this.#readPlace(place, timeline.nowNs());
+    const endNs = timeline.nowNs();
+    for (const { table } of this.#places) table.finish(endNs, this.#sink);
+    for (const exporter of exporters) exporter.flush();
+    this.#show();
+    reporter.close();
+  }
+}
+
+/** Waits, or less when aborted. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(1, ms));
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,2 @@
+export { tcflowsCommand } from "./cli.ts";
+export { run } from "./main.ts";
