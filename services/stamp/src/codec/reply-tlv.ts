@@ -55,11 +55,14 @@ export interface ReplyTlvs {
 export function readReplyTlvs(mode: Mode, packet: Uint8Array, key?: Uint8Array): ReplyTlvs {
   const octets = packet.subarray(BASE_LENGTH[mode]);
   const chain = readTlvs(octets);
-  const isFlagged = chain.tlvs.some((tlv) => (tlv.flags & TLV_FLAG.integrity) !== 0);
+  const end = chain.tlvs.findIndex((tlv) => (tlv.flags & TLV_FLAG.malformed) !== 0);
+  // behind M stands what the reflector did not look at
+  const looked = end < 0 ? chain.tlvs : chain.tlvs.slice(0, end + 1);
+  const isFlagged = looked.some((tlv) => (tlv.flags & TLV_FLAG.integrity) !== 0);
   const integrity = isFlagged ? "failed" : tlvIntegrity(mode, packet.subarray(0, 4), octets, key, chain);
   if (integrity === "failed") return { tlvs: [], unrecognized: [], malformed: false, integrity };
   const [tlvs, unrecognized]: [ReplyTlv[], number[]] = [[], []];
-  for (const tlv of chain.tlvs) {
+  for (const tlv of looked) {
     if ((tlv.flags & TLV_FLAG.malformed) !== 0) return { tlvs, unrecognized, malformed: true, integrity };
     if ((tlv.flags & TLV_FLAG.unrecognized) !== 0) {
       unrecognized.push(tlv.type);
