@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "@waymark/agent";
 import {
   ListAgentsResponseSchema,
@@ -13,11 +13,15 @@ import {
 import type { StoreClock } from "../clock.ts";
 import type { LossFeed } from "../loss-feed.ts";
 import { listAgents } from "../store/agent-query.ts";
-import { END_OF_TIME_NS, type LossCursor, type LossFilter, listLoss } from "../store/loss-query.ts";
+import { type LossCursor, type LossFilter, listLoss } from "../store/loss-query.ts";
 import { listPaths } from "../store/path-query.ts";
 import type { Store } from "../store/store.ts";
 import { agentMessage } from "./agent-message.ts";
-import { lossBlockOf, nsOf } from "./messages.ts";
+import { answer } from "./answer.ts";
+import { delayService } from "./delay-service.ts";
+import { checkFilters, timeRange } from "./filters.ts";
+import { flowService } from "./flow-service.ts";
+import { lossBlockOf } from "./messages.ts";
 import { pageSize, readPageToken, tokenInteger, writePageToken } from "./page-token.ts";
 import { pathMessage } from "./path-message.ts";
 import { watchLoss } from "./watch-loss.ts";
@@ -26,8 +30,6 @@ const USUAL_BLOCKS = 1000;
 const MAX_BLOCKS = 10_000;
 const USUAL_AGENTS = 100;
 const MAX_AGENTS = 1000;
-// Of a filter: longer than any name.
-const MAX_FILTER_LENGTH = 256;
 
 /** The questions that the collector answers, all of them out of the store. */
 export function queryService(options: {
@@ -76,6 +78,8 @@ export function queryService(options: {
         yield create(WatchLossResponseSchema, { block: lossBlockOf(row) });
       }
     },
+    ...flowService(options),
+    ...delayService(options),
   };
 }
 
@@ -85,36 +89,10 @@ function keptFromNs(clock: StoreClock, retentionNs: bigint): bigint {
   return ns < 0n ? 0n : ns;
 }
 
-async function answer<T>(log: Logger, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ConnectError) throw error;
-    // The SQL and the engine's words are for the log, not for whoever asks.
-    log.error("query failed", { error });
-    throw new ConnectError("the store does not answer", Code.Unavailable);
-  }
-}
-
 function lossFilter(request: ListLossRequest): LossFilter {
   const { path, flow, agent } = request;
   checkFilters(path, flow, agent);
-  const fromNs = request.startTime === undefined ? 0n : nsOf(request.startTime);
-  const toNs = request.endTime === undefined ? END_OF_TIME_NS : nsOf(request.endTime);
-  if (fromNs > toNs) throw new ConnectError("start_time is after end_time", Code.InvalidArgument);
-  return { path, flow, agent, fromNs: clamp(fromNs), toNs: clamp(toNs) };
-}
-
-function clamp(ns: bigint): bigint {
-  return ns < 0n ? 0n : ns > END_OF_TIME_NS ? END_OF_TIME_NS : ns;
-}
-
-function checkFilters(...texts: readonly string[]): void {
-  for (const text of texts) {
-    if (text.length > MAX_FILTER_LENGTH) {
-      throw new ConnectError(`a filter is longer than ${MAX_FILTER_LENGTH} characters`, Code.InvalidArgument);
-    }
-  }
+  return { path, flow, agent, ...timeRange(request) };
 }
 
 function lossCursor(place: readonly string[] | undefined): LossCursor | undefined {

@@ -1,4 +1,5 @@
 import type { Distribution, Histogram } from "@waymark/proto/report";
+import { bucketOf } from "../histogram.ts";
 import { check } from "./refusal.ts";
 
 /** Beyond any delay, and small enough that differences of two stay within 64 bits: 146 years. */
@@ -41,13 +42,4 @@ function validateHistogram(name: string, histogram: Histogram, { count, minNs, m
   const [first] = buckets;
   const within = first === bucketOf(minNs, precisionBits) && buckets.at(-1) === bucketOf(maxNs, precisionBits);
   check(within, "distribution", `${name}: min_ns or max_ns is not in the histogram's outermost buckets`);
-}
-
-/** The bucket of a value, as the message Histogram defines it. */
-function bucketOf(value: bigint, precisionBits: number): number {
-  if (value < 0n) return -1 - bucketOf(-value, precisionBits);
-  const bits = value.toString(2).length;
-  const exponent = bits - 1 - precisionBits;
-  if (exponent <= 0) return Number(value);
-  return exponent * 2 ** precisionBits + Number(value >> BigInt(exponent));
 }

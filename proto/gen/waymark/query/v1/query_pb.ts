@@ -8,13 +8,15 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Direction, FlowEndReason, FlowEventKind, RttMethod } from "../../report/v1/report_pb.ts";
+import { file_waymark_report_v1_report } from "../../report/v1/report_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file waymark/query/v1/query.proto.
  */
 export const file_waymark_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Chx3YXltYXJrL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhB3YXltYXJrLnF1ZXJ5LnYxIkkKEUxpc3RBZ2VudHNSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlYKEkxpc3RBZ2VudHNSZXNwb25zZRInCgZhZ2VudHMYASADKAsyFy53YXltYXJrLnF1ZXJ5LnYxLkFnZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKmAwoFQWdlbnQSDQoFYWdlbnQYASABKAkSDwoHc2VydmljZRgCIAEoCRIMCgRyb2xlGAMgASgJEhEKCWludGVyZmFjZRgEIAEoCRIMCgRob3N0GAUgASgJEg8KB3ZlcnNpb24YBiABKAkSDwoHYm9vdF9pZBgHIAEoCRIWCg5rZXJuZWxfYm9vdF9pZBgIIAEoCRIuCgpmaXJzdF9zZWVuGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsYXN0X3NlZW4YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBWNsb2NrGAsgASgLMhcud2F5bWFyay5xdWVyeS52MS5DbG9jaxI3Cghjb3VudGVycxgMIAMoCzIlLndheW1hcmsucXVlcnkudjEuQWdlbnQuQ291bnRlcnNFbnRyeRIUCgxsb3N0X3JlcG9ydHMYDSABKAQSDQoFZmxhZ3MYDiADKAkaLwoNQ291bnRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBItEBCgVDbG9jaxIUCgxzeW5jaHJvbmlzZWQYASABKAgSDwoHdHJ1c3RlZBgCIAEoCBIsCgltYXhfZXJyb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPZXN0aW1hdGVkX2Vycm9yGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEikKBm9mZnNldBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgx0YWlfb2Zmc2V0X3MYBiABKAUiRwoQTGlzdFBhdGhzUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlMKEUxpc3RQYXRoc1Jlc3BvbnNlEiUKBXBhdGhzGAEgAygLMhYud2F5bWFyay5xdWVyeS52MS5QYXRoEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKLAQoEUGF0aBIMCgRwYXRoGAEgASgJEicKBnBvaW50cxgCIAMoCzIXLndheW1hcmsucXVlcnkudjEuUG9pbnQSDQoFZmxvd3MYAyADKAkSEQoJY29uZmlybWVkGAQgASgIEioKBXN0YXRlGAUgASgOMhsud2F5bWFyay5xdWVyeS52MS5QYXRoU3RhdGUikwEKBVBvaW50Eg0KBWFnZW50GAEgASgJEgwKBHJvbGUYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEisKCGludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCWxhc3Rfc2VlbhgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQEKD0xpc3RMb3NzUmVxdWVzdBIMCgRwYXRoGAEgASgJEgwKBGZsb3cYAiABKAkSDQoFYWdlbnQYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJIlgKEExpc3RMb3NzUmVzcG9uc2USKwoGYmxvY2tzGAEgAygLMhsud2F5bWFyay5xdWVyeS52MS5Mb3NzQmxvY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj0KEFdhdGNoTG9zc1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRmbG93GAIgASgJEg0KBWFnZW50GAMgASgJIj8KEVdhdGNoTG9zc1Jlc3BvbnNlEioKBWJsb2NrGAEgASgLMhsud2F5bWFyay5xdWVyeS52MS5Mb3NzQmxvY2si1wMKCUxvc3NCbG9jaxIMCgRwYXRoGAEgASgJEgwKBGZsb3cYAiABKAkSFAoMYmxvY2tfbnVtYmVyGAMgASgEEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGludGVydmFsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHNlbnRfcGFja2V0cxgGIAEoBBIYChByZWNlaXZlZF9wYWNrZXRzGAcgASgEEhkKDGxvc3RfcGFja2V0cxgIIAEoEkgAiAEBEhUKDXNlbnRfbDNfYnl0ZXMYCSABKAQSGQoRcmVjZWl2ZWRfbDNfYnl0ZXMYCiABKAQSFwoKbG9zc19yYXRpbxgLIAEoAUgBiAEBEi4KB3ZlcmRpY3QYDCABKA4yHS53YXltYXJrLnF1ZXJ5LnYxLkxvc3NWZXJkaWN0EjUKD3ZlcmRpY3RfcmVhc29ucxgNIAMoDjIcLndheW1hcmsucXVlcnkudjEuTG9zc1JlYXNvbhIQCghyZXZpc2lvbhgOIAEoDRIMCgRoaW50GA8gASgJQg8KDV9sb3N0X3BhY2tldHNCDQoLX2xvc3NfcmF0aW8qkwEKCVBhdGhTdGF0ZRIaChZQQVRIX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTUEFUSF9TVEFURV9NRUFTVVJFRBABEh0KGVBBVEhfU1RBVEVfV0lUSE9VVF9TT1VSQ0UQAhIbChdQQVRIX1NUQVRFX1dJVEhPVVRfU0lOSxADEhUKEVBBVEhfU1RBVEVfU0lMRU5UEAQqugEKC0xvc3NWZXJkaWN0EhwKGExPU1NfVkVSRElDVF9VTlNQRUNJRklFRBAAEhgKFExPU1NfVkVSRElDVF9QRU5ESU5HEAESGQoVTE9TU19WRVJESUNUX0NPTVBMRVRFEAISHQoZTE9TU19WRVJESUNUX01JU1NJTkdfU0lOSxADEh8KG0xPU1NfVkVSRElDVF9NSVNTSU5HX1NPVVJDRRAEEhgKFExPU1NfVkVSRElDVF9JTlZBTElEEAUqxQIKCkxvc3NSZWFzb24SGwoXTE9TU19SRUFTT05fVU5TUEVDSUZJRUQQABIYChRMT1NTX1JFQVNPTl9DT1ZFUkFHRRABEhoKFkxPU1NfUkVBU09OX0dVQVJEX0JBTkQQAhIVChFMT1NTX1JFQVNPTl9DTE9DSxADEhoKFkxPU1NfUkVBU09OX0NMT0NLX1NURVAQBBIWChJMT1NTX1JFQVNPTl9DT05GSUcQBRIgChxMT1NTX1JFQVNPTl9QQVRIX1VOQ09ORklSTUVEEAYSGAoUTE9TU19SRUFTT05fTkVHQVRJVkUQBxIiCh5MT1NTX1JFQVNPTl9GUkFHTUVOVEVEX09OX1BBVEgQCBIfChtMT1NTX1JFQVNPTl9EVVBMSUNBVEVfQUdFTlQQCRIYChRMT1NTX1JFQVNPTl9PVkVSRkxPVxAKMugCCgxRdWVyeVNlcnZpY2USVwoKTGlzdEFnZW50cxIjLndheW1hcmsucXVlcnkudjEuTGlzdEFnZW50c1JlcXVlc3QaJC53YXltYXJrLnF1ZXJ5LnYxLkxpc3RBZ2VudHNSZXNwb25zZRJUCglMaXN0UGF0aHMSIi53YXltYXJrLnF1ZXJ5LnYxLkxpc3RQYXRoc1JlcXVlc3QaIy53YXltYXJrLnF1ZXJ5LnYxLkxpc3RQYXRoc1Jlc3BvbnNlElEKCExpc3RMb3NzEiEud2F5bWFyay5xdWVyeS52MS5MaXN0TG9zc1JlcXVlc3QaIi53YXltYXJrLnF1ZXJ5LnYxLkxpc3RMb3NzUmVzcG9uc2USVgoJV2F0Y2hMb3NzEiIud2F5bWFyay5xdWVyeS52MS5XYXRjaExvc3NSZXF1ZXN0GiMud2F5bWFyay5xdWVyeS52MS5XYXRjaExvc3NSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chx3YXltYXJrL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhB3YXltYXJrLnF1ZXJ5LnYxIkkKEUxpc3RBZ2VudHNSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlYKEkxpc3RBZ2VudHNSZXNwb25zZRInCgZhZ2VudHMYASADKAsyFy53YXltYXJrLnF1ZXJ5LnYxLkFnZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKmAwoFQWdlbnQSDQoFYWdlbnQYASABKAkSDwoHc2VydmljZRgCIAEoCRIMCgRyb2xlGAMgASgJEhEKCWludGVyZmFjZRgEIAEoCRIMCgRob3N0GAUgASgJEg8KB3ZlcnNpb24YBiABKAkSDwoHYm9vdF9pZBgHIAEoCRIWCg5rZXJuZWxfYm9vdF9pZBgIIAEoCRIuCgpmaXJzdF9zZWVuGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsYXN0X3NlZW4YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBWNsb2NrGAsgASgLMhcud2F5bWFyay5xdWVyeS52MS5DbG9jaxI3Cghjb3VudGVycxgMIAMoCzIlLndheW1hcmsucXVlcnkudjEuQWdlbnQuQ291bnRlcnNFbnRyeRIUCgxsb3N0X3JlcG9ydHMYDSABKAQSDQoFZmxhZ3MYDiADKAkaLwoNQ291bnRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBItEBCgVDbG9jaxIUCgxzeW5jaHJvbmlzZWQYASABKAgSDwoHdHJ1c3RlZBgCIAEoCBIsCgltYXhfZXJyb3IYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPZXN0aW1hdGVkX2Vycm9yGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEikKBm9mZnNldBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgx0YWlfb2Zmc2V0X3MYBiABKAUiRwoQTGlzdFBhdGhzUmVxdWVzdBIMCgRwYXRoGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlMKEUxpc3RQYXRoc1Jlc3BvbnNlEiUKBXBhdGhzGAEgAygLMhYud2F5bWFyay5xdWVyeS52MS5QYXRoEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKLAQoEUGF0aBIMCgRwYXRoGAEgASgJEicKBnBvaW50cxgCIAMoCzIXLndheW1hcmsucXVlcnkudjEuUG9pbnQSDQoFZmxvd3MYAyADKAkSEQoJY29uZmlybWVkGAQgASgIEioKBXN0YXRlGAUgASgOMhsud2F5bWFyay5xdWVyeS52MS5QYXRoU3RhdGUikwEKBVBvaW50Eg0KBWFnZW50GAEgASgJEgwKBHJvbGUYAiABKAkSEQoJaW50ZXJmYWNlGAMgASgJEisKCGludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCWxhc3Rfc2VlbhgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQEKD0xpc3RMb3NzUmVxdWVzdBIMCgRwYXRoGAEgASgJEgwKBGZsb3cYAiABKAkSDQoFYWdlbnQYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJIlgKEExpc3RMb3NzUmVzcG9uc2USKwoGYmxvY2tzGAEgAygLMhsud2F5bWFyay5xdWVyeS52MS5Mb3NzQmxvY2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj0KEFdhdGNoTG9zc1JlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRmbG93GAIgASgJEg0KBWFnZW50GAMgASgJIj8KEVdhdGNoTG9zc1Jlc3BvbnNlEioKBWJsb2NrGAEgASgLMhsud2F5bWFyay5xdWVyeS52MS5Mb3NzQmxvY2si1wMKCUxvc3NCbG9jaxIMCgRwYXRoGAEgASgJEgwKBGZsb3cYAiABKAkSFAoMYmxvY2tfbnVtYmVyGAMgASgEEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGludGVydmFsGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHNlbnRfcGFja2V0cxgGIAEoBBIYChByZWNlaXZlZF9wYWNrZXRzGAcgASgEEhkKDGxvc3RfcGFja2V0cxgIIAEoEkgAiAEBEhUKDXNlbnRfbDNfYnl0ZXMYCSABKAQSGQoRcmVjZWl2ZWRfbDNfYnl0ZXMYCiABKAQSFwoKbG9zc19yYXRpbxgLIAEoAUgBiAEBEi4KB3ZlcmRpY3QYDCABKA4yHS53YXltYXJrLnF1ZXJ5LnYxLkxvc3NWZXJkaWN0EjUKD3ZlcmRpY3RfcmVhc29ucxgNIAMoDjIcLndheW1hcmsucXVlcnkudjEuTG9zc1JlYXNvbhIQCghyZXZpc2lvbhgOIAEoDRIMCgRoaW50GA8gASgJQg8KDV9sb3N0X3BhY2tldHNCDQoLX2xvc3NfcmF0aW8i/AIKBEZsb3cSFgoOc291cmNlX2FkZHJlc3MYASABKAkSGwoTZGVzdGluYXRpb25fYWRkcmVzcxgCIAEoCRIQCghwcm90b2NvbBgDIAEoDRIVCg1wcm90b2NvbF9uYW1lGAQgASgJEhMKC3NvdXJjZV9wb3J0GAUgASgNEhgKEGRlc3RpbmF0aW9uX3BvcnQYBiABKA0SFgoJaWNtcF90eXBlGAcgASgNSACIAQESFgoJaWNtcF9jb2RlGAggASgNSAGIAQESFAoHaWNtcF9pZBgJIAEoDUgCiAEBEg8KB3ZsYW5faWQYCiABKA0SEgoKZXRoZXJfdHlwZRgLIAEoDRIRCglpbnRlcmZhY2UYDCABKAkSLwoJZGlyZWN0aW9uGA0gASgOMhwud2F5bWFyay5yZXBvcnQudjEuRGlyZWN0aW9uEhAKCG92ZXJmbG93GA4gASgIQgwKCl9pY21wX3R5cGVCDAoKX2ljbXBfY29kZUIKCghfaWNtcF9pZCLIAwoQTGlzdEZsb3dzUmVxdWVzdBINCgVhZ2VudBgBIAEoCRIRCglpbnRlcmZhY2UYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRIWCg5zb3VyY2VfYWRkcmVzcxgEIAEoCRIbChNkZXN0aW5hdGlvbl9hZGRyZXNzGAUgASgJEgwKBHBvcnQYBiABKA0SEwoLc291cmNlX3BvcnQYByABKA0SGAoQZGVzdGluYXRpb25fcG9ydBgIIAEoDRIQCghwcm90b2NvbBgJIAEoCRIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoIZ3JvdXBpbmcYDCABKA4yHi53YXltYXJrLnF1ZXJ5LnYxLkZsb3dHcm91cGluZxIqCgVvcmRlchgNIAEoDjIbLndheW1hcmsucXVlcnkudjEuRmxvd09yZGVyEhoKEmluY2x1ZGVfZHVwbGljYXRlcxgOIAEoCBIRCglwYWdlX3NpemUYDyABKAUSEgoKcGFnZV90b2tlbhgQIAEoCSJZChFMaXN0Rmxvd3NSZXNwb25zZRIrCgVmbG93cxgBIAMoCzIcLndheW1hcmsucXVlcnkudjEuRmxvd1JlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki1AUKCkZsb3dSZWNvcmQSJAoEZmxvdxgBIAEoCzIWLndheW1hcmsucXVlcnkudjEuRmxvdxINCgVhZ2VudBgCIAEoCRIuCgpmaXJzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2Zsb3dfc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHcGFja2V0cxgHIAEoBBIQCghsM19ieXRlcxgIIAEoBBIVCghsMl9ieXRlcxgJIAEoBEgAiAEBEhYKCXRjcF9mbGFncxgKIAEoDUgBiAEBEhIKCnNvdXJjZV9tYWMYCyABKAkSFwoPZGVzdGluYXRpb25fbWFjGAwgASgJEgwKBGRzY3AYDSABKA0SNAoKZW5kX3JlYXNvbhgOIAEoDjIgLndheW1hcmsucmVwb3J0LnYxLkZsb3dFbmRSZWFzb24SEQoJZHVwbGljYXRlGA8gASgIEg8KB3JlY29yZHMYECABKAQSHAoPcmV2ZXJzZV9wYWNrZXRzGBEgASgESAKIAQESHQoQcmV2ZXJzZV9sM19ieXRlcxgSIAEoBEgDiAEBEh0KEHJldmVyc2VfbDJfYnl0ZXMYEyABKARIBIgBARIeChFyZXZlcnNlX3RjcF9mbGFncxgUIAEoDUgFiAEBQgsKCV9sMl9ieXRlc0IMCgpfdGNwX2ZsYWdzQhIKEF9yZXZlcnNlX3BhY2tldHNCEwoRX3JldmVyc2VfbDNfYnl0ZXNCEwoRX3JldmVyc2VfbDJfYnl0ZXNCFAoSX3JldmVyc2VfdGNwX2ZsYWdzIrEDChVMaXN0VGhyb3VnaHB1dFJlcXVlc3QSDQoFYWdlbnQYASABKAkSEQoJaW50ZXJmYWNlGAIgASgJEg8KB2FkZHJlc3MYAyABKAkSFgoOc291cmNlX2FkZHJlc3MYBCABKAkSGwoTZGVzdGluYXRpb25fYWRkcmVzcxgFIAEoCRIMCgRwb3J0GAYgASgNEhMKC3NvdXJjZV9wb3J0GAcgASgNEhgKEGRlc3RpbmF0aW9uX3BvcnQYCCABKA0SEAoIcHJvdG9jb2wYCSABKAkSLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKCGdyb3VwaW5nGAwgASgOMh4ud2F5bWFyay5xdWVyeS52MS5GbG93R3JvdXBpbmcSKgoFb3JkZXIYDSABKA4yGy53YXltYXJrLnF1ZXJ5LnYxLkZsb3dPcmRlchIRCglwYWdlX3NpemUYDiABKAUSEgoKcGFnZV90b2tlbhgPIAEoCSJkChZMaXN0VGhyb3VnaHB1dFJlc3BvbnNlEjEKC3Rocm91Z2hwdXRzGAEgAygLMhwud2F5bWFyay5xdWVyeS52MS5UaHJvdWdocHV0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKuBQoKVGhyb3VnaHB1dBIkCgRmbG93GAEgASgLMhYud2F5bWFyay5xdWVyeS52MS5GbG93Eg0KBWFnZW50GAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwYWNrZXRzGAUgASgEEhAKCGwzX2J5dGVzGAYgASgEEhUKDXBheWxvYWRfYnl0ZXMYByABKAQSFQoNZ29vZHB1dF9ieXRlcxgIIAEoBBIbChNsM19ieXRlc19wZXJfc2Vjb25kGAkgASgBEiAKGGdvb2RwdXRfYnl0ZXNfcGVyX3NlY29uZBgKIAEoARIMCgRnYXBzGAsgASgEEhgKC2dhcF9tZWFuX25zGAwgASgBSACIAQESGgoNZ2FwX3N0ZGRldl9ucxgNIAEoAUgBiAEBEh0KFWdhcHNfaW5fc3VwZXJfcGFja2V0cxgOIAEoBBIyCgpydHBfaml0dGVyGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAKIAQESHwoSYnVyc3RfMW1zX2wzX2J5dGVzGBAgASgESAOIAQESIAoTYnVyc3RfMTBtc19sM19ieXRlcxgRIAEoBEgEiAEBEjIKCHNlcXVlbmNlGBIgASgLMiAud2F5bWFyay5xdWVyeS52MS5TZXF1ZW5jZUNvdW50cxIPCgdyZWNvcmRzGBMgASgEQg4KDF9nYXBfbWVhbl9uc0IQCg5fZ2FwX3N0ZGRldl9uc0INCgtfcnRwX2ppdHRlckIVChNfYnVyc3RfMW1zX2wzX2J5dGVzQhYKFF9idXJzdF8xMG1zX2wzX2J5dGVzIsEBCg5TZXF1ZW5jZUNvdW50cxIPCgdjdXJyZW50GAEgASgEEhAKCHJlY2VpdmVkGAIgASgEEhYKDnJldmVyc2VfZXJyb3JzGAMgASgEEhQKDHNtYWxsX2Vycm9ycxgEIAEoBBISCgpiaWdfZXJyb3JzGAUgASgEEhIKCmR1cGxpY2F0ZXMYBiABKAQSEQoJcmVvcmRlcmVkGAcgASgEEgwKBGxvc3QYCCABKAQSFQoNbG9zc19lcGlzb2RlcxgJIAEoBCL+AgoKU3RhdGlzdGljcxINCgVjb3VudBgBIAEoBBImCgNtaW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoEbWVhbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDUwGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5MBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBXA5OV85GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFnBlcmNlbnRpbGVfZXJyb3JfcmF0aW8YCiABKAEi3AMKDkxpc3RSdHRSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEhEKCWludGVyZmFjZRgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEhYKDnNvdXJjZV9hZGRyZXNzGAQgASgJEhsKE2Rlc3RpbmF0aW9uX2FkZHJlc3MYBSABKAkSDAoEcG9ydBgGIAEoDRITCgtzb3VyY2VfcG9ydBgHIAEoDRIYChBkZXN0aW5hdGlvbl9wb3J0GAggASgNEhAKCHByb3RvY29sGAkgASgJEi4KCnN0YXJ0X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwcmVmaXgYDCABKAkSLAoGbWV0aG9kGA0gASgOMhwud2F5bWFyay5yZXBvcnQudjEuUnR0TWV0aG9kEicKBHNpZGUYDiABKA4yGS53YXltYXJrLnF1ZXJ5LnYxLlJ0dFNpZGUSJwoEc3RlcBgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglwYWdlX3NpemUYECABKAUSEgoKcGFnZV90b2tlbhgRIAEoCSJPCg9MaXN0UnR0UmVzcG9uc2USIwoEcnR0cxgBIAMoCzIVLndheW1hcmsucXVlcnkudjEuUnR0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK7AwoDUnR0Eg0KBWFnZW50GAEgASgJEhEKCWludGVyZmFjZRgCIAEoCRIkCgRmbG93GAMgASgLMhYud2F5bWFyay5xdWVyeS52MS5GbG93Eg4KBnByZWZpeBgEIAEoCRIsCgZtZXRob2QYBSABKA4yHC53YXltYXJrLnJlcG9ydC52MS5SdHRNZXRob2QSJwoEc2lkZRgGIAEoDjIZLndheW1hcmsucXVlcnkudjEuUnR0U2lkZRIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoDcnR0GAkgASgLMhwud2F5bWFyay5xdWVyeS52MS5TdGF0aXN0aWNzEhQKDHNlbnRfcGFja2V0cxgKIAEoBBIVCg1zZW50X2wzX2J5dGVzGAsgASgEEhgKEHJlY2VpdmVkX3BhY2tldHMYDCABKAQSGQoRcmVjZWl2ZWRfbDNfYnl0ZXMYDSABKAQSGgoSbWVhc3VyYWJsZV9wYWNrZXRzGA4gASgEIqoDChVMaXN0UnR0U2FtcGxlc1JlcXVlc3QSDQoFYWdlbnQYASABKAkSEQoJaW50ZXJmYWNlGAIgASgJEg8KB2FkZHJlc3MYAyABKAkSFgoOc291cmNlX2FkZHJlc3MYBCABKAkSGwoTZGVzdGluYXRpb25fYWRkcmVzcxgFIAEoCRIMCgRwb3J0GAYgASgNEhMKC3NvdXJjZV9wb3J0GAcgASgNEhgKEGRlc3RpbmF0aW9uX3BvcnQYCCABKA0SEAoIcHJvdG9jb2wYCSABKAkSLgoKc3RhcnRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBm1ldGhvZBgMIAEoDjIcLndheW1hcmsucmVwb3J0LnYxLlJ0dE1ldGhvZBInCgRzaWRlGA0gASgOMhkud2F5bWFyay5xdWVyeS52MS5SdHRTaWRlEhEKCXBhZ2Vfc2l6ZRgOIAEoBRISCgpwYWdlX3Rva2VuGA8gASgJIl8KFkxpc3RSdHRTYW1wbGVzUmVzcG9uc2USLAoHc2FtcGxlcxgBIAMoCzIbLndheW1hcmsucXVlcnkudjEuUnR0U2FtcGxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKDAgoJUnR0U2FtcGxlEg0KBWFnZW50GAEgASgJEiQKBGZsb3cYAiABKAsyFi53YXltYXJrLnF1ZXJ5LnYxLkZsb3cSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoDcnR0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKBm1ldGhvZBgFIAEoDjIcLndheW1hcmsucmVwb3J0LnYxLlJ0dE1ldGhvZBInCgRzaWRlGAYgASgOMhkud2F5bWFyay5xdWVyeS52MS5SdHRTaWRlEhgKEGNvbmZpZGVuY2VfcmF0aW8YByABKAEi0wIKFUxpc3RGbG93RXZlbnRzUmVxdWVzdBINCgVhZ2VudBgBIAEoCRIRCglpbnRlcmZhY2UYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRIWCg5zb3VyY2VfYWRkcmVzcxgEIAEoCRIbChNkZXN0aW5hdGlvbl9hZGRyZXNzGAUgASgJEgwKBHBvcnQYBiABKA0SEwoLc291cmNlX3BvcnQYByABKA0SGAoQZGVzdGluYXRpb25fcG9ydBgIIAEoDRIQCghwcm90b2NvbBgJIAEoCRIuCgpzdGFydF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAwgASgFEhIKCnBhZ2VfdG9rZW4YDSABKAkiXgoWTGlzdEZsb3dFdmVudHNSZXNwb25zZRIrCgZldmVudHMYASADKAsyGy53YXltYXJrLnF1ZXJ5LnYxLkZsb3dFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiwAEKCUZsb3dFdmVudBINCgVhZ2VudBgBIAEoCRIkCgRmbG93GAIgASgLMhYud2F5bWFyay5xdWVyeS52MS5GbG93EigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBGtpbmQYBCABKA4yIC53YXltYXJrLnJlcG9ydC52MS5GbG93RXZlbnRLaW5kEg4KBnJlYXNvbhgFIAEoCRIUCgx0cmlnZ2VyZWRfYnkYBiABKAkiswEKDERlbGF5U2Vzc2lvbhIWCg5zZW5kZXJfYWRkcmVzcxgBIAEoCRIZChFyZWZsZWN0b3JfYWRkcmVzcxgCIAEoCRITCgtzZW5kZXJfcG9ydBgDIAEoDRIWCg5yZWZsZWN0b3JfcG9ydBgEIAEoDRIMCgRzc2lkGAUgASgNEgwKBGRzY3AYBiABKA0SFQoNYXV0aGVudGljYXRlZBgHIAEoCBIQCghzdGF0ZWZ1bBgIIAEoCCLCAgoQTGlzdERlbGF5UmVxdWVzdBINCgVhZ2VudBgBIAEoCRIRCglpbnRlcmZhY2UYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRIWCg5zZW5kZXJfYWRkcmVzcxgEIAEoCRIZChFyZWZsZWN0b3JfYWRkcmVzcxgFIAEoCRIMCgRwb3J0GAYgASgNEgwKBHNzaWQYByABKA0SLgoKc3RhcnRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBHN0ZXAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcGFnZV9zaXplGAsgASgFEhIKCnBhZ2VfdG9rZW4YDCABKAkiVQoRTGlzdERlbGF5UmVzcG9uc2USJwoGZGVsYXlzGAEgAygLMhcud2F5bWFyay5xdWVyeS52MS5EZWxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiiQMKBURlbGF5Eg0KBWFnZW50GAEgASgJEhEKCWludGVyZmFjZRgCIAEoCRIvCgdzZXNzaW9uGAMgASgLMh4ud2F5bWFyay5xdWVyeS52MS5EZWxheVNlc3Npb24SLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KB3BhY2tldHMYBiABKAsyHi53YXltYXJrLnF1ZXJ5LnYxLlBhY2tldENvdW50cxIuCgdmb3J3YXJkGAcgASgLMh0ud2F5bWFyay5xdWVyeS52MS5PbmVXYXlEZWxheRIvCghiYWNrd2FyZBgIIAEoCzIdLndheW1hcmsucXVlcnkudjEuT25lV2F5RGVsYXkSKAoFZXJyb3IYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLdHJ1c3R3b3J0aHkYCiABKAgijgEKC09uZVdheURlbGF5EisKBWRlbGF5GAEgASgLMhwud2F5bWFyay5xdWVyeS52MS5TdGF0aXN0aWNzEikKBmppdHRlchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRpcGR2GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpsCCgxQYWNrZXRDb3VudHMSDAoEc2VudBgBIAEoBBIQCghyZWNlaXZlZBgCIAEoBBIMCgRsb3N0GAMgASgEEhcKCmxvc3NfcmF0aW8YBCABKAFIAIgBARIZCgxsb3N0X2ZvcndhcmQYBSABKARIAYgBARIaCg1sb3N0X2JhY2t3YXJkGAYgASgESAKIAQESEQoJZHVwbGljYXRlGAcgASgEEhEKCXJlb3JkZXJlZBgIIAEoBBIMCgRsYXRlGAkgASgEEicKBHdhaXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDQoLX2xvc3NfcmF0aW9CDwoNX2xvc3RfZm9yd2FyZEIQCg5fbG9zdF9iYWNrd2FyZCLHAgoVTGlzdFJvdW5kVHJpcHNSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEhEKCWludGVyZmFjZRgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEhYKDnNlbmRlcl9hZGRyZXNzGAQgASgJEhkKEXJlZmxlY3Rvcl9hZGRyZXNzGAUgASgJEgwKBHBvcnQYBiABKA0SDAoEc3NpZBgHIAEoDRIuCgpzdGFydF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoEc3RlcBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglwYWdlX3NpemUYCyABKAUSEgoKcGFnZV90b2tlbhgMIAEoCSJjChZMaXN0Um91bmRUcmlwc1Jlc3BvbnNlEjAKC3JvdW5kX3RyaXBzGAEgAygLMhsud2F5bWFyay5xdWVyeS52MS5Sb3VuZFRyaXASFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqQDCglSb3VuZFRyaXASDQoFYWdlbnQYASABKAkSEQoJaW50ZXJmYWNlGAIgASgJEi8KB3Nlc3Npb24YAyABKAsyHi53YXltYXJrLnF1ZXJ5LnYxLkRlbGF5U2Vzc2lvbhIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoHcGFja2V0cxgGIAEoCzIeLndheW1hcmsucXVlcnkudjEuUGFja2V0Q291bnRzEjAKCnJvdW5kX3RyaXAYByABKAsyHC53YXltYXJrLnF1ZXJ5LnYxLlN0YXRpc3RpY3MSKQoGaml0dGVyGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBGlwZHYYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoJcmVzaWRlbmNlGAogASgLMhwud2F5bWFyay5xdWVyeS52MS5TdGF0aXN0aWNzIqACChdMaXN0RGVsYXlTYW1wbGVzUmVxdWVzdBINCgVhZ2VudBgBIAEoCRIRCglpbnRlcmZhY2UYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRIWCg5zZW5kZXJfYWRkcmVzcxgEIAEoCRIZChFyZWZsZWN0b3JfYWRkcmVzcxgFIAEoCRIMCgRwb3J0GAYgASgNEgwKBHNzaWQYByABKA0SLgoKc3RhcnRfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgKIAEoBRISCgpwYWdlX3Rva2VuGAsgASgJImMKGExpc3REZWxheVNhbXBsZXNSZXNwb25zZRIuCgdzYW1wbGVzGAEgAygLMh0ud2F5bWFyay5xdWVyeS52MS5EZWxheVNhbXBsZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkikQIKC0RlbGF5U2FtcGxlEg0KBWFnZW50GAEgASgJEi8KB3Nlc3Npb24YAiABKAsyHi53YXltYXJrLnF1ZXJ5LnYxLkRlbGF5U2Vzc2lvbhIQCghzZXF1ZW5jZRgDIAEoDRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgdmb3J3YXJkGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCGJhY2t3YXJkGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCnJvdW5kX3RyaXAYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qkwEKCVBhdGhTdGF0ZRIaChZQQVRIX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTUEFUSF9TVEFURV9NRUFTVVJFRBABEh0KGVBBVEhfU1RBVEVfV0lUSE9VVF9TT1VSQ0UQAhIbChdQQVRIX1NUQVRFX1dJVEhPVVRfU0lOSxADEhUKEVBBVEhfU1RBVEVfU0lMRU5UEAQqugEKC0xvc3NWZXJkaWN0EhwKGExPU1NfVkVSRElDVF9VTlNQRUNJRklFRBAAEhgKFExPU1NfVkVSRElDVF9QRU5ESU5HEAESGQoVTE9TU19WRVJESUNUX0NPTVBMRVRFEAISHQoZTE9TU19WRVJESUNUX01JU1NJTkdfU0lOSxADEh8KG0xPU1NfVkVSRElDVF9NSVNTSU5HX1NPVVJDRRAEEhgKFExPU1NfVkVSRElDVF9JTlZBTElEEAUqxQIKCkxvc3NSZWFzb24SGwoXTE9TU19SRUFTT05fVU5TUEVDSUZJRUQQABIYChRMT1NTX1JFQVNPTl9DT1ZFUkFHRRABEhoKFkxPU1NfUkVBU09OX0dVQVJEX0JBTkQQAhIVChFMT1NTX1JFQVNPTl9DTE9DSxADEhoKFkxPU1NfUkVBU09OX0NMT0NLX1NURVAQBBIWChJMT1NTX1JFQVNPTl9DT05GSUcQBRIgChxMT1NTX1JFQVNPTl9QQVRIX1VOQ09ORklSTUVEEAYSGAoUTE9TU19SRUFTT05fTkVHQVRJVkUQBxIiCh5MT1NTX1JFQVNPTl9GUkFHTUVOVEVEX09OX1BBVEgQCBIfChtMT1NTX1JFQVNPTl9EVVBMSUNBVEVfQUdFTlQQCRIYChRMT1NTX1JFQVNPTl9PVkVSRkxPVxAKKnwKDEZsb3dHcm91cGluZxIdChlGTE9XX0dST1VQSU5HX1VOU1BFQ0lGSUVEEAASGQoVRkxPV19HUk9VUElOR19SRUNPUkRTEAESFwoTRkxPV19HUk9VUElOR19GTE9XUxACEhkKFUZMT1dfR1JPVVBJTkdfQklGTE9XUxADKmoKCUZsb3dPcmRlchIaChZGTE9XX09SREVSX1VOU1BFQ0lGSUVEEAASEwoPRkxPV19PUkRFUl9USU1FEAESFAoQRkxPV19PUkRFUl9CWVRFUxACEhYKEkZMT1dfT1JERVJfUEFDS0VUUxADKkwKB1J0dFNpZGUSGAoUUlRUX1NJREVfVU5TUEVDSUZJRUQQABITCg9SVFRfU0lERV9SRU1PVEUQARISCg5SVFRfU0lERV9MT0NBTBACMuMICgxRdWVyeVNlcnZpY2USVwoKTGlzdEFnZW50cxIjLndheW1hcmsucXVlcnkudjEuTGlzdEFnZW50c1JlcXVlc3QaJC53YXltYXJrLnF1ZXJ5LnYxLkxpc3RBZ2VudHNSZXNwb25zZRJUCglMaXN0UGF0aHMSIi53YXltYXJrLnF1ZXJ5LnYxLkxpc3RQYXRoc1JlcXVlc3QaIy53YXltYXJrLnF1ZXJ5LnYxLkxpc3RQYXRoc1Jlc3BvbnNlElEKCExpc3RMb3NzEiEud2F5bWFyay5xdWVyeS52MS5MaXN0TG9zc1JlcXVlc3QaIi53YXltYXJrLnF1ZXJ5LnYxLkxpc3RMb3NzUmVzcG9uc2USVgoJV2F0Y2hMb3NzEiIud2F5bWFyay5xdWVyeS52MS5XYXRjaExvc3NSZXF1ZXN0GiMud2F5bWFyay5xdWVyeS52MS5XYXRjaExvc3NSZXNwb25zZTABElQKCUxpc3RGbG93cxIiLndheW1hcmsucXVlcnkudjEuTGlzdEZsb3dzUmVxdWVzdBojLndheW1hcmsucXVlcnkudjEuTGlzdEZsb3dzUmVzcG9uc2USYwoOTGlzdFRocm91Z2hwdXQSJy53YXltYXJrLnF1ZXJ5LnYxLkxpc3RUaHJvdWdocHV0UmVxdWVzdBooLndheW1hcmsucXVlcnkudjEuTGlzdFRocm91Z2hwdXRSZXNwb25zZRJOCgdMaXN0UnR0EiAud2F5bWFyay5xdWVyeS52MS5MaXN0UnR0UmVxdWVzdBohLndheW1hcmsucXVlcnkudjEuTGlzdFJ0dFJlc3BvbnNlEmMKDkxpc3RSdHRTYW1wbGVzEicud2F5bWFyay5xdWVyeS52MS5MaXN0UnR0U2FtcGxlc1JlcXVlc3QaKC53YXltYXJrLnF1ZXJ5LnYxLkxpc3RSdHRTYW1wbGVzUmVzcG9uc2USYwoOTGlzdEZsb3dFdmVudHMSJy53YXltYXJrLnF1ZXJ5LnYxLkxpc3RGbG93RXZlbnRzUmVxdWVzdBooLndheW1hcmsucXVlcnkudjEuTGlzdEZsb3dFdmVudHNSZXNwb25zZRJUCglMaXN0RGVsYXkSIi53YXltYXJrLnF1ZXJ5LnYxLkxpc3REZWxheVJlcXVlc3QaIy53YXltYXJrLnF1ZXJ5LnYxLkxpc3REZWxheVJlc3BvbnNlEmMKDkxpc3RSb3VuZFRyaXBzEicud2F5bWFyay5xdWVyeS52MS5MaXN0Um91bmRUcmlwc1JlcXVlc3QaKC53YXltYXJrLnF1ZXJ5LnYxLkxpc3RSb3VuZFRyaXBzUmVzcG9uc2USaQoQTGlzdERlbGF5U2FtcGxlcxIpLndheW1hcmsucXVlcnkudjEuTGlzdERlbGF5U2FtcGxlc1JlcXVlc3QaKi53YXltYXJrLnF1ZXJ5LnYxLkxpc3REZWxheVNhbXBsZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_waymark_report_v1_report]);
 
 /**
  * @generated from message waymark.query.v1.ListAgentsRequest
@@ -554,6 +556,2001 @@ export const LossBlockSchema: GenMessage<LossBlock> = /*@__PURE__*/
   messageDesc(file_waymark_query_v1_query, 12);
 
 /**
+ * Who talks to whom.
+ *
+ * @generated from message waymark.query.v1.Flow
+ */
+export type Flow = Message<"waymark.query.v1.Flow"> & {
+  /**
+   * 192.0.2.1, 2001:db8::1; empty where there is none (no IP, overflow).
+   *
+   * @generated from field: string source_address = 1;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 2;
+   */
+  destinationAddress: string;
+
+  /**
+   * @generated from field: uint32 protocol = 3;
+   */
+  protocol: number;
+
+  /**
+   * "tcp", "udp"; empty where it is not IP.
+   *
+   * @generated from field: string protocol_name = 4;
+   */
+  protocolName: string;
+
+  /**
+   * 0 where the packet has none, and for every fragment.
+   *
+   * @generated from field: uint32 source_port = 5;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 6;
+   */
+  destinationPort: number;
+
+  /**
+   * Of ICMP and ICMPv6.
+   *
+   * @generated from field: optional uint32 icmp_type = 7;
+   */
+  icmpType?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 icmp_code = 8;
+   */
+  icmpCode?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 icmp_id = 9;
+   */
+  icmpId?: number | undefined;
+
+  /**
+   * 0 without a tag.
+   *
+   * @generated from field: uint32 vlan_id = 10;
+   */
+  vlanId: number;
+
+  /**
+   * Of what is not IP, else 0.
+   *
+   * @generated from field: uint32 ether_type = 11;
+   */
+  etherType: number;
+
+  /**
+   * Where it was seen.
+   *
+   * @generated from field: string interface = 12;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: waymark.report.v1.Direction direction = 13;
+   */
+  direction: Direction;
+
+  /**
+   * Not one flow: what did not fit into the agent's table, by protocol and direction.
+   *
+   * @generated from field: bool overflow = 14;
+   */
+  overflow: boolean;
+};
+
+/**
+ * Describes the message waymark.query.v1.Flow.
+ * Use `create(FlowSchema)` to create a new message.
+ */
+export const FlowSchema: GenMessage<Flow> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 13);
+
+/**
+ * @generated from message waymark.query.v1.ListFlowsRequest
+ */
+export type ListFlowsRequest = Message<"waymark.query.v1.ListFlowsRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string source_address = 4;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 5;
+   */
+  destinationAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 source_port = 7;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 8;
+   */
+  destinationPort: number;
+
+  /**
+   * "tcp", "udp", "icmp", "icmpv6", ... or a number.
+   *
+   * @generated from field: string protocol = 9;
+   */
+  protocol: string;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.query.v1.FlowGrouping grouping = 12;
+   */
+  grouping: FlowGrouping;
+
+  /**
+   * @generated from field: waymark.query.v1.FlowOrder order = 13;
+   */
+  order: FlowOrder;
+
+  /**
+   * Sums also take in what was counted on another interface of the same host (--dedup); so they do when `interface` is
+   * given. Single records are always all shown.
+   *
+   * @generated from field: bool include_duplicates = 14;
+   */
+  includeDuplicates: boolean;
+
+  /**
+   * Rows a page, 1 to 10000, 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 15;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 16;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListFlowsRequest.
+ * Use `create(ListFlowsRequestSchema)` to create a new message.
+ */
+export const ListFlowsRequestSchema: GenMessage<ListFlowsRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 14);
+
+/**
+ * @generated from message waymark.query.v1.ListFlowsResponse
+ */
+export type ListFlowsResponse = Message<"waymark.query.v1.ListFlowsResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.FlowRecord flows = 1;
+   */
+  flows: FlowRecord[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListFlowsResponse.
+ * Use `create(ListFlowsResponseSchema)` to create a new message.
+ */
+export const ListFlowsResponseSchema: GenMessage<ListFlowsResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 15);
+
+/**
+ * @generated from message waymark.query.v1.FlowRecord
+ */
+export type FlowRecord = Message<"waymark.query.v1.FlowRecord"> & {
+  /**
+   * @generated from field: waymark.query.v1.Flow flow = 1;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * @generated from field: string agent = 2;
+   */
+  agent: string;
+
+  /**
+   * First and last packet of what is counted here.
+   *
+   * @generated from field: google.protobuf.Timestamp first_time = 3;
+   */
+  firstTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp last_time = 4;
+   */
+  lastTime?: Timestamp | undefined;
+
+  /**
+   * First packet of the flow.
+   *
+   * @generated from field: google.protobuf.Timestamp flow_start_time = 5;
+   */
+  flowStartTime?: Timestamp | undefined;
+
+  /**
+   * From flow_start_time to last_time.
+   *
+   * @generated from field: google.protobuf.Duration duration = 6;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * Wire packets.
+   *
+   * @generated from field: uint64 packets = 7;
+   */
+  packets: bigint;
+
+  /**
+   * @generated from field: uint64 l3_bytes = 8;
+   */
+  l3Bytes: bigint;
+
+  /**
+   * Ethernet frames without FCS; absent on devices without a link header.
+   *
+   * @generated from field: optional uint64 l2_bytes = 9;
+   */
+  l2Bytes?: bigint | undefined;
+
+  /**
+   * OR of the flags seen; TCP only.
+   *
+   * @generated from field: optional uint32 tcp_flags = 10;
+   */
+  tcpFlags?: number | undefined;
+
+  /**
+   * aa:bb:cc:dd:ee:ff of the last packet; empty without a link header.
+   *
+   * @generated from field: string source_mac = 11;
+   */
+  sourceMac: string;
+
+  /**
+   * @generated from field: string destination_mac = 12;
+   */
+  destinationMac: string;
+
+  /**
+   * @generated from field: uint32 dscp = 13;
+   */
+  dscp: number;
+
+  /**
+   * Of the latest record.
+   *
+   * @generated from field: waymark.report.v1.FlowEndReason end_reason = 14;
+   */
+  endReason: FlowEndReason;
+
+  /**
+   * The same packets were counted on another interface.
+   *
+   * @generated from field: bool duplicate = 15;
+   */
+  duplicate: boolean;
+
+  /**
+   * Records put together.
+   *
+   * @generated from field: uint64 records = 16;
+   */
+  records: bigint;
+
+  /**
+   * BIFLOWS: the other direction.
+   *
+   * @generated from field: optional uint64 reverse_packets = 17;
+   */
+  reversePackets?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 reverse_l3_bytes = 18;
+   */
+  reverseL3Bytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 reverse_l2_bytes = 19;
+   */
+  reverseL2Bytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint32 reverse_tcp_flags = 20;
+   */
+  reverseTcpFlags?: number | undefined;
+};
+
+/**
+ * Describes the message waymark.query.v1.FlowRecord.
+ * Use `create(FlowRecordSchema)` to create a new message.
+ */
+export const FlowRecordSchema: GenMessage<FlowRecord> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 16);
+
+/**
+ * @generated from message waymark.query.v1.ListThroughputRequest
+ */
+export type ListThroughputRequest = Message<"waymark.query.v1.ListThroughputRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string source_address = 4;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 5;
+   */
+  destinationAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 source_port = 7;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 8;
+   */
+  destinationPort: number;
+
+  /**
+   * "tcp", "udp", "icmp", "icmpv6", ... or a number.
+   *
+   * @generated from field: string protocol = 9;
+   */
+  protocol: string;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * RECORDS or FLOWS.
+   *
+   * @generated from field: waymark.query.v1.FlowGrouping grouping = 12;
+   */
+  grouping: FlowGrouping;
+
+  /**
+   * @generated from field: waymark.query.v1.FlowOrder order = 13;
+   */
+  order: FlowOrder;
+
+  /**
+   * Rows a page, 1 to 10000, 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 14;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 15;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListThroughputRequest.
+ * Use `create(ListThroughputRequestSchema)` to create a new message.
+ */
+export const ListThroughputRequestSchema: GenMessage<ListThroughputRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 17);
+
+/**
+ * @generated from message waymark.query.v1.ListThroughputResponse
+ */
+export type ListThroughputResponse = Message<"waymark.query.v1.ListThroughputResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.Throughput throughputs = 1;
+   */
+  throughputs: Throughput[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListThroughputResponse.
+ * Use `create(ListThroughputResponseSchema)` to create a new message.
+ */
+export const ListThroughputResponseSchema: GenMessage<ListThroughputResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 18);
+
+/**
+ * One flow in one interval; with FLOWS in all intervals of the range.
+ *
+ * @generated from message waymark.query.v1.Throughput
+ */
+export type Throughput = Message<"waymark.query.v1.Throughput"> & {
+  /**
+   * @generated from field: waymark.query.v1.Flow flow = 1;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * @generated from field: string agent = 2;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Wire packets.
+   *
+   * @generated from field: uint64 packets = 5;
+   */
+  packets: bigint;
+
+  /**
+   * @generated from field: uint64 l3_bytes = 6;
+   */
+  l3Bytes: bigint;
+
+  /**
+   * Octets above the transport header.
+   *
+   * @generated from field: uint64 payload_bytes = 7;
+   */
+  payloadBytes: bigint;
+
+  /**
+   * payload_bytes without those of TCP that were seen before.
+   *
+   * @generated from field: uint64 goodput_bytes = 8;
+   */
+  goodputBytes: bigint;
+
+  /**
+   * From start_time to end_time.
+   *
+   * @generated from field: double l3_bytes_per_second = 9;
+   */
+  l3BytesPerSecond: number;
+
+  /**
+   * @generated from field: double goodput_bytes_per_second = 10;
+   */
+  goodputBytesPerSecond: number;
+
+  /**
+   * Inter-arrival times; those of more than 2 s are not in it.
+   *
+   * @generated from field: uint64 gaps = 11;
+   */
+  gaps: bigint;
+
+  /**
+   * @generated from field: optional double gap_mean_ns = 12;
+   */
+  gapMeanNs?: number | undefined;
+
+  /**
+   * Of a sample (n - 1).
+   *
+   * @generated from field: optional double gap_stddev_ns = 13;
+   */
+  gapStddevNs?: number | undefined;
+
+  /**
+   * Those of `gaps` that are 0 because the packets arrived as one super-packet.
+   *
+   * @generated from field: uint64 gaps_in_super_packets = 14;
+   */
+  gapsInSuperPackets: bigint;
+
+  /**
+   * RFC 3550 section 6.4.1, of RTP, at the end.
+   *
+   * @generated from field: optional google.protobuf.Duration rtp_jitter = 15;
+   */
+  rtpJitter?: Duration | undefined;
+
+  /**
+   * Most L3 bytes in any aligned window of that width.
+   *
+   * @generated from field: optional uint64 burst_1ms_l3_bytes = 16;
+   */
+  burst1msL3Bytes?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 burst_10ms_l3_bytes = 17;
+   */
+  burst10msL3Bytes?: bigint | undefined;
+
+  /**
+   * Absent where sequence numbers are not looked at.
+   *
+   * @generated from field: waymark.query.v1.SequenceCounts sequence = 18;
+   */
+  sequence?: SequenceCounts | undefined;
+
+  /**
+   * Records put together.
+   *
+   * @generated from field: uint64 records = 19;
+   */
+  records: bigint;
+};
+
+/**
+ * Describes the message waymark.query.v1.Throughput.
+ * Use `create(ThroughputSchema)` to create a new message.
+ */
+export const ThroughputSchema: GenMessage<Throughput> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 19);
+
+/**
+ * What sequence numbers in the payload (or of TCP) say.
+ *
+ * @generated from message waymark.query.v1.SequenceCounts
+ */
+export type SequenceCounts = Message<"waymark.query.v1.SequenceCounts"> & {
+  /**
+   * The newest.
+   *
+   * @generated from field: uint64 current = 1;
+   */
+  current: bigint;
+
+  /**
+   * Packets (TCP: bytes) with a number.
+   *
+   * @generated from field: uint64 received = 2;
+   */
+  received: bigint;
+
+  /**
+   * @generated from field: uint64 reverse_errors = 3;
+   */
+  reverseErrors: bigint;
+
+  /**
+   * @generated from field: uint64 small_errors = 4;
+   */
+  smallErrors: bigint;
+
+  /**
+   * @generated from field: uint64 big_errors = 5;
+   */
+  bigErrors: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 6;
+   */
+  duplicates: bigint;
+
+  /**
+   * RFC 4737 section 3.
+   *
+   * @generated from field: uint64 reordered = 7;
+   */
+  reordered: bigint;
+
+  /**
+   * @generated from field: uint64 lost = 8;
+   */
+  lost: bigint;
+
+  /**
+   * RFC 6534: runs of lost packets.
+   *
+   * @generated from field: uint64 loss_episodes = 9;
+   */
+  lossEpisodes: bigint;
+};
+
+/**
+ * Describes the message waymark.query.v1.SequenceCounts.
+ * Use `create(SequenceCountsSchema)` to create a new message.
+ */
+export const SequenceCountsSchema: GenMessage<SequenceCounts> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 20);
+
+/**
+ * Of measured times. Count, extremes and mean are exact.
+ *
+ * @generated from message waymark.query.v1.Statistics
+ */
+export type Statistics = Message<"waymark.query.v1.Statistics"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+
+  /**
+   * These are absent when nothing was measured.
+   *
+   * @generated from field: google.protobuf.Duration min = 2;
+   */
+  min?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration mean = 3;
+   */
+  mean?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration max = 4;
+   */
+  max?: Duration | undefined;
+
+  /**
+   * Absent as well without a histogram. Nearest rank, over the merged histograms, to within percentile_error_ratio.
+   *
+   * @generated from field: google.protobuf.Duration p50 = 5;
+   */
+  p50?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration p90 = 6;
+   */
+  p90?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration p95 = 7;
+   */
+  p95?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration p99 = 8;
+   */
+  p99?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration p99_9 = 9;
+   */
+  p999?: Duration | undefined;
+
+  /**
+   * How far a percentile may be from the exact one, as a share of it: the widest bucket of the histogram.
+   *
+   * @generated from field: double percentile_error_ratio = 10;
+   */
+  percentileErrorRatio: number;
+};
+
+/**
+ * Describes the message waymark.query.v1.Statistics.
+ * Use `create(StatisticsSchema)` to create a new message.
+ */
+export const StatisticsSchema: GenMessage<Statistics> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 21);
+
+/**
+ * @generated from message waymark.query.v1.ListRttRequest
+ */
+export type ListRttRequest = Message<"waymark.query.v1.ListRttRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string source_address = 4;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 5;
+   */
+  destinationAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 source_port = 7;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 8;
+   */
+  destinationPort: number;
+
+  /**
+   * "tcp", "udp", "icmp", "icmpv6", ... or a number.
+   *
+   * @generated from field: string protocol = 9;
+   */
+  protocol: string;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Only summaries of this prefix, as the agent wrote it.
+   *
+   * @generated from field: string prefix = 12;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: waymark.report.v1.RttMethod method = 13;
+   */
+  method: RttMethod;
+
+  /**
+   * @generated from field: waymark.query.v1.RttSide side = 14;
+   */
+  side: RttSide;
+
+  /**
+   * One row for each aligned window of this length, the oldest first; absent: one row for the whole range. Summaries
+   * that begin in a window are put together; a window shorter than the agent's interval shows them as they are.
+   *
+   * @generated from field: google.protobuf.Duration step = 15;
+   */
+  step?: Duration | undefined;
+
+  /**
+   * Rows a page, 1 to 1000, 0 means 100.
+   *
+   * @generated from field: int32 page_size = 16;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 17;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRttRequest.
+ * Use `create(ListRttRequestSchema)` to create a new message.
+ */
+export const ListRttRequestSchema: GenMessage<ListRttRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 22);
+
+/**
+ * @generated from message waymark.query.v1.ListRttResponse
+ */
+export type ListRttResponse = Message<"waymark.query.v1.ListRttResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.Rtt rtts = 1;
+   */
+  rtts: Rtt[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRttResponse.
+ * Use `create(ListRttResponseSchema)` to create a new message.
+ */
+export const ListRttResponseSchema: GenMessage<ListRttResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 23);
+
+/**
+ * Round-trip times of one flow or prefix by one method on one side.
+ *
+ * @generated from message waymark.query.v1.Rtt
+ */
+export type Rtt = Message<"waymark.query.v1.Rtt"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * Absent for a prefix.
+   *
+   * @generated from field: waymark.query.v1.Flow flow = 3;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * 192.0.2.0/24; empty for a flow.
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: waymark.report.v1.RttMethod method = 5;
+   */
+  method: RttMethod;
+
+  /**
+   * @generated from field: waymark.query.v1.RttSide side = 6;
+   */
+  side: RttSide;
+
+  /**
+   * Of the summaries in this row.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 7;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 8;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.query.v1.Statistics rtt = 9;
+   */
+  rtt?: Statistics | undefined;
+
+  /**
+   * @generated from field: uint64 sent_packets = 10;
+   */
+  sentPackets: bigint;
+
+  /**
+   * @generated from field: uint64 sent_l3_bytes = 11;
+   */
+  sentL3Bytes: bigint;
+
+  /**
+   * @generated from field: uint64 received_packets = 12;
+   */
+  receivedPackets: bigint;
+
+  /**
+   * @generated from field: uint64 received_l3_bytes = 13;
+   */
+  receivedL3Bytes: bigint;
+
+  /**
+   * Packets that could have been measured by this method, of all that passed.
+   *
+   * @generated from field: uint64 measurable_packets = 14;
+   */
+  measurablePackets: bigint;
+};
+
+/**
+ * Describes the message waymark.query.v1.Rtt.
+ * Use `create(RttSchema)` to create a new message.
+ */
+export const RttSchema: GenMessage<Rtt> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 24);
+
+/**
+ * @generated from message waymark.query.v1.ListRttSamplesRequest
+ */
+export type ListRttSamplesRequest = Message<"waymark.query.v1.ListRttSamplesRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string source_address = 4;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 5;
+   */
+  destinationAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 source_port = 7;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 8;
+   */
+  destinationPort: number;
+
+  /**
+   * "tcp", "udp", "icmp", "icmpv6", ... or a number.
+   *
+   * @generated from field: string protocol = 9;
+   */
+  protocol: string;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.report.v1.RttMethod method = 12;
+   */
+  method: RttMethod;
+
+  /**
+   * @generated from field: waymark.query.v1.RttSide side = 13;
+   */
+  side: RttSide;
+
+  /**
+   * Samples a page, 1 to 10000, 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 14;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 15;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRttSamplesRequest.
+ * Use `create(ListRttSamplesRequestSchema)` to create a new message.
+ */
+export const ListRttSamplesRequestSchema: GenMessage<ListRttSamplesRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 25);
+
+/**
+ * @generated from message waymark.query.v1.ListRttSamplesResponse
+ */
+export type ListRttSamplesResponse = Message<"waymark.query.v1.ListRttSamplesResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.RttSample samples = 1;
+   */
+  samples: RttSample[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRttSamplesResponse.
+ * Use `create(ListRttSamplesResponseSchema)` to create a new message.
+ */
+export const ListRttSamplesResponseSchema: GenMessage<ListRttSamplesResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 26);
+
+/**
+ * @generated from message waymark.query.v1.RttSample
+ */
+export type RttSample = Message<"waymark.query.v1.RttSample"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: waymark.query.v1.Flow flow = 2;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * When the answer was seen.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration rtt = 4;
+   */
+  rtt?: Duration | undefined;
+
+  /**
+   * @generated from field: waymark.report.v1.RttMethod method = 5;
+   */
+  method: RttMethod;
+
+  /**
+   * @generated from field: waymark.query.v1.RttSide side = 6;
+   */
+  side: RttSide;
+
+  /**
+   * How likely the sample is right: 1, but for the spin bit.
+   *
+   * @generated from field: double confidence_ratio = 7;
+   */
+  confidenceRatio: number;
+};
+
+/**
+ * Describes the message waymark.query.v1.RttSample.
+ * Use `create(RttSampleSchema)` to create a new message.
+ */
+export const RttSampleSchema: GenMessage<RttSample> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 27);
+
+/**
+ * @generated from message waymark.query.v1.ListFlowEventsRequest
+ */
+export type ListFlowEventsRequest = Message<"waymark.query.v1.ListFlowEventsRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string source_address = 4;
+   */
+  sourceAddress: string;
+
+  /**
+   * @generated from field: string destination_address = 5;
+   */
+  destinationAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 source_port = 7;
+   */
+  sourcePort: number;
+
+  /**
+   * @generated from field: uint32 destination_port = 8;
+   */
+  destinationPort: number;
+
+  /**
+   * "tcp", "udp", "icmp", "icmpv6", ... or a number.
+   *
+   * @generated from field: string protocol = 9;
+   */
+  protocol: string;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 10;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 11;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Events a page, 1 to 10000, 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 12;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 13;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListFlowEventsRequest.
+ * Use `create(ListFlowEventsRequestSchema)` to create a new message.
+ */
+export const ListFlowEventsRequestSchema: GenMessage<ListFlowEventsRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 28);
+
+/**
+ * @generated from message waymark.query.v1.ListFlowEventsResponse
+ */
+export type ListFlowEventsResponse = Message<"waymark.query.v1.ListFlowEventsResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.FlowEvent events = 1;
+   */
+  events: FlowEvent[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListFlowEventsResponse.
+ * Use `create(ListFlowEventsResponseSchema)` to create a new message.
+ */
+export const ListFlowEventsResponseSchema: GenMessage<ListFlowEventsResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 29);
+
+/**
+ * @generated from message waymark.query.v1.FlowEvent
+ */
+export type FlowEvent = Message<"waymark.query.v1.FlowEvent"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: waymark.query.v1.Flow flow = 2;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.report.v1.FlowEventKind kind = 4;
+   */
+  kind: FlowEventKind;
+
+  /**
+   * "SYN", "FIN", "timeout", ...
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * "src", "dest", "garbage collection"
+   *
+   * @generated from field: string triggered_by = 6;
+   */
+  triggeredBy: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.FlowEvent.
+ * Use `create(FlowEventSchema)` to create a new message.
+ */
+export const FlowEventSchema: GenMessage<FlowEvent> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 30);
+
+/**
+ * A STAMP session (RFC 8762 section 3).
+ *
+ * @generated from message waymark.query.v1.DelaySession
+ */
+export type DelaySession = Message<"waymark.query.v1.DelaySession"> & {
+  /**
+   * @generated from field: string sender_address = 1;
+   */
+  senderAddress: string;
+
+  /**
+   * @generated from field: string reflector_address = 2;
+   */
+  reflectorAddress: string;
+
+  /**
+   * @generated from field: uint32 sender_port = 3;
+   */
+  senderPort: number;
+
+  /**
+   * @generated from field: uint32 reflector_port = 4;
+   */
+  reflectorPort: number;
+
+  /**
+   * RFC 8972 section 3; 0: none.
+   *
+   * @generated from field: uint32 ssid = 5;
+   */
+  ssid: number;
+
+  /**
+   * @generated from field: uint32 dscp = 6;
+   */
+  dscp: number;
+
+  /**
+   * @generated from field: bool authenticated = 7;
+   */
+  authenticated: boolean;
+
+  /**
+   * @generated from field: bool stateful = 8;
+   */
+  stateful: boolean;
+};
+
+/**
+ * Describes the message waymark.query.v1.DelaySession.
+ * Use `create(DelaySessionSchema)` to create a new message.
+ */
+export const DelaySessionSchema: GenMessage<DelaySession> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 31);
+
+/**
+ * @generated from message waymark.query.v1.ListDelayRequest
+ */
+export type ListDelayRequest = Message<"waymark.query.v1.ListDelayRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string sender_address = 4;
+   */
+  senderAddress: string;
+
+  /**
+   * @generated from field: string reflector_address = 5;
+   */
+  reflectorAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 ssid = 7;
+   */
+  ssid: number;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 8;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 9;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * One row for each aligned window of this length, the oldest first; absent: one row for the whole range. Summaries
+   * that begin in a window are put together; a window shorter than the agent's interval shows them as they are.
+   *
+   * @generated from field: google.protobuf.Duration step = 10;
+   */
+  step?: Duration | undefined;
+
+  /**
+   * Rows a page, 1 to 1000, 0 means 100.
+   *
+   * @generated from field: int32 page_size = 11;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 12;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListDelayRequest.
+ * Use `create(ListDelayRequestSchema)` to create a new message.
+ */
+export const ListDelayRequestSchema: GenMessage<ListDelayRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 32);
+
+/**
+ * @generated from message waymark.query.v1.ListDelayResponse
+ */
+export type ListDelayResponse = Message<"waymark.query.v1.ListDelayResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.Delay delays = 1;
+   */
+  delays: Delay[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListDelayResponse.
+ * Use `create(ListDelayResponseSchema)` to create a new message.
+ */
+export const ListDelayResponseSchema: GenMessage<ListDelayResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 33);
+
+/**
+ * One-way delays of one session.
+ *
+ * @generated from message waymark.query.v1.Delay
+ */
+export type Delay = Message<"waymark.query.v1.Delay"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: waymark.query.v1.DelaySession session = 3;
+   */
+  session?: DelaySession | undefined;
+
+  /**
+   * Of the summaries in this row.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.query.v1.PacketCounts packets = 6;
+   */
+  packets?: PacketCounts | undefined;
+
+  /**
+   * T2 - T1; negative when the clocks differ by more than the way takes.
+   *
+   * @generated from field: waymark.query.v1.OneWayDelay forward = 7;
+   */
+  forward?: OneWayDelay | undefined;
+
+  /**
+   * T4 - T3
+   *
+   * @generated from field: waymark.query.v1.OneWayDelay backward = 8;
+   */
+  backward?: OneWayDelay | undefined;
+
+  /**
+   * How far the one-way figures may be off: sum of both ends' Error Estimates, the largest. Absent: not known.
+   *
+   * @generated from field: google.protobuf.Duration error = 9;
+   */
+  error?: Duration | undefined;
+
+  /**
+   * Both clocks said that they were synchronised, all the time. Otherwise one-way figures say how delays change, not
+   * how long they are.
+   *
+   * @generated from field: bool trustworthy = 10;
+   */
+  trustworthy: boolean;
+};
+
+/**
+ * Describes the message waymark.query.v1.Delay.
+ * Use `create(DelaySchema)` to create a new message.
+ */
+export const DelaySchema: GenMessage<Delay> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 34);
+
+/**
+ * @generated from message waymark.query.v1.OneWayDelay
+ */
+export type OneWayDelay = Message<"waymark.query.v1.OneWayDelay"> & {
+  /**
+   * @generated from field: waymark.query.v1.Statistics delay = 1;
+   */
+  delay?: Statistics | undefined;
+
+  /**
+   * RFC 3550 section 6.4.1, at the end.
+   *
+   * @generated from field: google.protobuf.Duration jitter = 2;
+   */
+  jitter?: Duration | undefined;
+
+  /**
+   * Mean of |IPDV| (RFC 5481 section 4.1), over the rows' summaries weighted by their packets.
+   *
+   * @generated from field: google.protobuf.Duration ipdv = 3;
+   */
+  ipdv?: Duration | undefined;
+};
+
+/**
+ * Describes the message waymark.query.v1.OneWayDelay.
+ * Use `create(OneWayDelaySchema)` to create a new message.
+ */
+export const OneWayDelaySchema: GenMessage<OneWayDelay> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 35);
+
+/**
+ * What became of test packets.
+ *
+ * @generated from message waymark.query.v1.PacketCounts
+ */
+export type PacketCounts = Message<"waymark.query.v1.PacketCounts"> & {
+  /**
+   * @generated from field: uint64 sent = 1;
+   */
+  sent: bigint;
+
+  /**
+   * @generated from field: uint64 received = 2;
+   */
+  received: bigint;
+
+  /**
+   * Not answered within the wait.
+   *
+   * @generated from field: uint64 lost = 3;
+   */
+  lost: bigint;
+
+  /**
+   * lost / sent; absent when nothing was sent.
+   *
+   * @generated from field: optional double loss_ratio = 4;
+   */
+  lossRatio?: number | undefined;
+
+  /**
+   * Absent unless the reflector is stateful.
+   *
+   * @generated from field: optional uint64 lost_forward = 5;
+   */
+  lostForward?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 lost_backward = 6;
+   */
+  lostBackward?: bigint | undefined;
+
+  /**
+   * @generated from field: uint64 duplicate = 7;
+   */
+  duplicate: bigint;
+
+  /**
+   * @generated from field: uint64 reordered = 8;
+   */
+  reordered: bigint;
+
+  /**
+   * Arrived after the wait; counted in lost as well.
+   *
+   * @generated from field: uint64 late = 9;
+   */
+  late: bigint;
+
+  /**
+   * How long an answer was waited for.
+   *
+   * @generated from field: google.protobuf.Duration wait = 10;
+   */
+  wait?: Duration | undefined;
+};
+
+/**
+ * Describes the message waymark.query.v1.PacketCounts.
+ * Use `create(PacketCountsSchema)` to create a new message.
+ */
+export const PacketCountsSchema: GenMessage<PacketCounts> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 36);
+
+/**
+ * @generated from message waymark.query.v1.ListRoundTripsRequest
+ */
+export type ListRoundTripsRequest = Message<"waymark.query.v1.ListRoundTripsRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string sender_address = 4;
+   */
+  senderAddress: string;
+
+  /**
+   * @generated from field: string reflector_address = 5;
+   */
+  reflectorAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 ssid = 7;
+   */
+  ssid: number;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 8;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 9;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * One row for each aligned window of this length, the oldest first; absent: one row for the whole range. Summaries
+   * that begin in a window are put together; a window shorter than the agent's interval shows them as they are.
+   *
+   * @generated from field: google.protobuf.Duration step = 10;
+   */
+  step?: Duration | undefined;
+
+  /**
+   * Rows a page, 1 to 1000, 0 means 100.
+   *
+   * @generated from field: int32 page_size = 11;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 12;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRoundTripsRequest.
+ * Use `create(ListRoundTripsRequestSchema)` to create a new message.
+ */
+export const ListRoundTripsRequestSchema: GenMessage<ListRoundTripsRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 37);
+
+/**
+ * @generated from message waymark.query.v1.ListRoundTripsResponse
+ */
+export type ListRoundTripsResponse = Message<"waymark.query.v1.ListRoundTripsResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.RoundTrip round_trips = 1;
+   */
+  roundTrips: RoundTrip[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListRoundTripsResponse.
+ * Use `create(ListRoundTripsResponseSchema)` to create a new message.
+ */
+export const ListRoundTripsResponseSchema: GenMessage<ListRoundTripsResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 38);
+
+/**
+ * Round trips of one session; no clock but the sender's is in them.
+ *
+ * @generated from message waymark.query.v1.RoundTrip
+ */
+export type RoundTrip = Message<"waymark.query.v1.RoundTrip"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * @generated from field: waymark.query.v1.DelaySession session = 3;
+   */
+  session?: DelaySession | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: waymark.query.v1.PacketCounts packets = 6;
+   */
+  packets?: PacketCounts | undefined;
+
+  /**
+   * (T4 - T1) - (T3 - T2)
+   *
+   * @generated from field: waymark.query.v1.Statistics round_trip = 7;
+   */
+  roundTrip?: Statistics | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration jitter = 8;
+   */
+  jitter?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration ipdv = 9;
+   */
+  ipdv?: Duration | undefined;
+
+  /**
+   * T3 - T2
+   *
+   * @generated from field: waymark.query.v1.Statistics residence = 10;
+   */
+  residence?: Statistics | undefined;
+};
+
+/**
+ * Describes the message waymark.query.v1.RoundTrip.
+ * Use `create(RoundTripSchema)` to create a new message.
+ */
+export const RoundTripSchema: GenMessage<RoundTrip> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 39);
+
+/**
+ * @generated from message waymark.query.v1.ListDelaySamplesRequest
+ */
+export type ListDelaySamplesRequest = Message<"waymark.query.v1.ListDelaySamplesRequest"> & {
+  /**
+   * Filters; empty or 0: all.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: string interface = 2;
+   */
+  interface: string;
+
+  /**
+   * An address or CIDR, at either end.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string sender_address = 4;
+   */
+  senderAddress: string;
+
+  /**
+   * @generated from field: string reflector_address = 5;
+   */
+  reflectorAddress: string;
+
+  /**
+   * At either end.
+   *
+   * @generated from field: uint32 port = 6;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 ssid = 7;
+   */
+  ssid: number;
+
+  /**
+   * What began at or after this time; default: all that is kept.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 8;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What began before this time.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 9;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Samples a page, 1 to 10000, 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 10;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 11;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListDelaySamplesRequest.
+ * Use `create(ListDelaySamplesRequestSchema)` to create a new message.
+ */
+export const ListDelaySamplesRequestSchema: GenMessage<ListDelaySamplesRequest> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 40);
+
+/**
+ * @generated from message waymark.query.v1.ListDelaySamplesResponse
+ */
+export type ListDelaySamplesResponse = Message<"waymark.query.v1.ListDelaySamplesResponse"> & {
+  /**
+   * @generated from field: repeated waymark.query.v1.DelaySample samples = 1;
+   */
+  samples: DelaySample[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message waymark.query.v1.ListDelaySamplesResponse.
+ * Use `create(ListDelaySamplesResponseSchema)` to create a new message.
+ */
+export const ListDelaySamplesResponseSchema: GenMessage<ListDelaySamplesResponse> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 41);
+
+/**
+ * One answered test packet.
+ *
+ * @generated from message waymark.query.v1.DelaySample
+ */
+export type DelaySample = Message<"waymark.query.v1.DelaySample"> & {
+  /**
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * @generated from field: waymark.query.v1.DelaySession session = 2;
+   */
+  session?: DelaySession | undefined;
+
+  /**
+   * @generated from field: uint32 sequence = 3;
+   */
+  sequence: number;
+
+  /**
+   * When it was sent.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration forward = 5;
+   */
+  forward?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration backward = 6;
+   */
+  backward?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration round_trip = 7;
+   */
+  roundTrip?: Duration | undefined;
+};
+
+/**
+ * Describes the message waymark.query.v1.DelaySample.
+ * Use `create(DelaySampleSchema)` to create a new message.
+ */
+export const DelaySampleSchema: GenMessage<DelaySample> = /*@__PURE__*/
+  messageDesc(file_waymark_query_v1_query, 42);
+
+/**
  * @generated from enum waymark.query.v1.PathState
  */
 export enum PathState {
@@ -729,6 +2726,118 @@ export const LossReasonSchema: GenEnum<LossReason> = /*@__PURE__*/
   enumDesc(file_waymark_query_v1_query, 2);
 
 /**
+ * What one row of an answer is.
+ *
+ * @generated from enum waymark.query.v1.FlowGrouping
+ */
+export enum FlowGrouping {
+  /**
+   * RECORDS
+   *
+   * @generated from enum value: FLOW_GROUPING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * What the agent reported, each by itself.
+   *
+   * @generated from enum value: FLOW_GROUPING_RECORDS = 1;
+   */
+  RECORDS = 1,
+
+  /**
+   * The sum of all records of one flow at one agent.
+   *
+   * @generated from enum value: FLOW_GROUPING_FLOWS = 2;
+   */
+  FLOWS = 2,
+
+  /**
+   * The same with both directions of a connection in one row; the one that began first is the forward one.
+   *
+   * @generated from enum value: FLOW_GROUPING_BIFLOWS = 3;
+   */
+  BIFLOWS = 3,
+}
+
+/**
+ * Describes the enum waymark.query.v1.FlowGrouping.
+ */
+export const FlowGroupingSchema: GenEnum<FlowGrouping> = /*@__PURE__*/
+  enumDesc(file_waymark_query_v1_query, 3);
+
+/**
+ * @generated from enum waymark.query.v1.FlowOrder
+ */
+export enum FlowOrder {
+  /**
+   * TIME for records, else BYTES.
+   *
+   * @generated from enum value: FLOW_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Oldest first.
+   *
+   * @generated from enum value: FLOW_ORDER_TIME = 1;
+   */
+  TIME = 1,
+
+  /**
+   * Most L3 bytes first: with page_size N the top N.
+   *
+   * @generated from enum value: FLOW_ORDER_BYTES = 2;
+   */
+  BYTES = 2,
+
+  /**
+   * Most packets first.
+   *
+   * @generated from enum value: FLOW_ORDER_PACKETS = 3;
+   */
+  PACKETS = 3,
+}
+
+/**
+ * Describes the enum waymark.query.v1.FlowOrder.
+ */
+export const FlowOrderSchema: GenEnum<FlowOrder> = /*@__PURE__*/
+  enumDesc(file_waymark_query_v1_query, 4);
+
+/**
+ * Which side of the measuring point was timed.
+ *
+ * @generated from enum waymark.query.v1.RttSide
+ */
+export enum RttSide {
+  /**
+   * @generated from enum value: RTT_SIDE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The far one: the answer came in.
+   *
+   * @generated from enum value: RTT_SIDE_REMOTE = 1;
+   */
+  REMOTE = 1,
+
+  /**
+   * The near one: the answer left by the interface.
+   *
+   * @generated from enum value: RTT_SIDE_LOCAL = 2;
+   */
+  LOCAL = 2,
+}
+
+/**
+ * Describes the enum waymark.query.v1.RttSide.
+ */
+export const RttSideSchema: GenEnum<RttSide> = /*@__PURE__*/
+  enumDesc(file_waymark_query_v1_query, 5);
+
+/**
  * @generated from service waymark.query.v1.QueryService
  */
 export const QueryService: GenService<{
@@ -771,6 +2880,86 @@ export const QueryService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchLossRequestSchema;
     output: typeof WatchLossResponseSchema;
+  },
+  /**
+   * Who talked to whom (tcflows): single records, or summed up by flow or connection, the largest first.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListFlows
+   */
+  listFlows: {
+    methodKind: "unary";
+    input: typeof ListFlowsRequestSchema;
+    output: typeof ListFlowsResponseSchema;
+  },
+  /**
+   * How fast and how evenly each flow went (flowmon): a series per flow, or summed up by flow, the largest first.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListThroughput
+   */
+  listThroughput: {
+    methodKind: "unary";
+    input: typeof ListThroughputRequestSchema;
+    output: typeof ListThroughputResponseSchema;
+  },
+  /**
+   * Round-trip times of the traffic that is there anyway (pping), per flow or prefix.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListRtt
+   */
+  listRtt: {
+    methodKind: "unary";
+    input: typeof ListRttRequestSchema;
+    output: typeof ListRttResponseSchema;
+  },
+  /**
+   * Single round-trip times of pping, oldest first.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListRttSamples
+   */
+  listRttSamples: {
+    methodKind: "unary";
+    input: typeof ListRttSamplesRequestSchema;
+    output: typeof ListRttSamplesResponseSchema;
+  },
+  /**
+   * Flows that opened and closed (pping), oldest first.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListFlowEvents
+   */
+  listFlowEvents: {
+    methodKind: "unary";
+    input: typeof ListFlowEventsRequestSchema;
+    output: typeof ListFlowEventsResponseSchema;
+  },
+  /**
+   * Forward and backward delay of STAMP sessions.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListDelay
+   */
+  listDelay: {
+    methodKind: "unary";
+    input: typeof ListDelayRequestSchema;
+    output: typeof ListDelayResponseSchema;
+  },
+  /**
+   * Round trips of STAMP sessions.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListRoundTrips
+   */
+  listRoundTrips: {
+    methodKind: "unary";
+    input: typeof ListRoundTripsRequestSchema;
+    output: typeof ListRoundTripsResponseSchema;
+  },
+  /**
+   * Single delays of STAMP sessions, oldest first.
+   *
+   * @generated from rpc waymark.query.v1.QueryService.ListDelaySamples
+   */
+  listDelaySamples: {
+    methodKind: "unary";
+    input: typeof ListDelaySamplesRequestSchema;
+    output: typeof ListDelaySamplesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_waymark_query_v1_query, 0);
