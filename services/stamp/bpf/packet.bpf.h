@@ -95,6 +95,10 @@ static __always_inline void stamp_wire_time(__u64 tai_ns, __u8 ptp, __be32 time[
 	time[1] = bpf_htonl(ptp ? (__u32)rest : (__u32)((rest * STAMP_FRACTIONS) >> 32));
 }
 
+/* Between two comparisons of a length that must stay two: the compiler would make them one that the verifier of Linux
+ * 6.1 does not understand. */
+#define STAMP_SAME(value) asm volatile("" : "+r"(value))
+
 /* A checksum's difference: sums of 32-bit words in memory order, not folded. */
 static __always_inline __u64 stamp_changed(__u64 difference, __u32 before, __u32 after)
 {

@@ -18,6 +18,7 @@
 #define STAMP_MAX_SESSIONS 65536 /* of a stateful reflector, unless told otherwise */
 #define STAMP_MAX_TARGETS  1024	 /* of a sender */
 #define STAMP_FRAME_BYTES  3584	 /* a packet for user space: what a test run takes back (a page less its overhead) */
+#define STAMP_TLV_HEADER   4
 #define STAMP_TLV_BYTES	   1024	 /* of an answer's TLVs, for user space */
 
 /* What became of the packets for the reflector's port. Each is in exactly one of these; answers are counted when their
@@ -105,10 +106,11 @@ struct stamp_request {
 	__u32 l3_offset;
 	__u32 l4_offset;
 	__u32 sequence; /* of the answer; host order */
+	__be16 vlan_protocol; /* of a tag that the card took off; 0: none */
+	__u16 vlan_tci;
 	__u8 tos;
 	__u8 hops;
-	__u8 via_stack;
-	__u8 _pad[5];
+	__u8 _pad[2];
 	__u8 frame[STAMP_FRAME_BYTES];
 };
 

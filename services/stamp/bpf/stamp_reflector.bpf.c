@@ -192,15 +192,15 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 	record = bpf_ringbuf_reserve(&requests, sizeof(*record), 0);
 	if (!record)
 		return stamp_count(STAMP_USER_PATH_FULL, TC_ACT_SHOT);
-	if (length < 1 || length > STAMP_FRAME_BYTES || bpf_skb_load_bytes(skb, 0, record->frame, length)) {
-		bpf_ringbuf_discard(record, 0);
-		return stamp_count(STAMP_TOO_LONG, TC_ACT_SHOT);
-	}
+	refused = STAMP_TOO_LONG;
+	if (length < STAMP_SHORTEST)
+		goto discard;
+	STAMP_SAME(length);
+	if (length > STAMP_FRAME_BYTES || bpf_skb_load_bytes(skb, 0, record->frame, length))
+		goto discard;
 	refused = config.stateful ? stamp_enter_session(request) : 0;
-	if (refused) {
-		bpf_ringbuf_discard(record, 0);
-		return stamp_count(refused, TC_ACT_SHOT);
-	}
+	if (refused)
+		goto discard;
 	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
 	record->session_received = request->session_received;
 	record->session_answered = request->session_answered;
@@ -210,9 +210,13 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 	record->sequence = request->sequence;
 	record->tos = packet->tos;
 	record->hops = packet->hops;
-	record->via_stack = config.via_stack;
+	record->vlan_protocol = skb->vlan_present ? (__u16)skb->vlan_proto : 0;
+	record->vlan_tci = skb->vlan_tci;
 	bpf_ringbuf_submit(record, 0);
 	return stamp_count(STAMP_USER_PATH, config.via_stack ? TC_ACT_UNSPEC : TC_ACT_SHOT);
+discard:
+	bpf_ringbuf_discard(record, 0);
+	return stamp_count(refused, TC_ACT_SHOT);
 }
 
 /* Writes the unauthenticated answer over the request; the checksum's difference. */
@@ -372,8 +376,10 @@ static __noinline int stamp_read_short(struct __sk_buff *skb, __u32 offset, __u3
 {
 	struct stamp_open_answer copy = {};
 
-	if (!request || length < STAMP_SHORTEST || length >= STAMP_BASE ||
-	    bpf_skb_load_bytes(skb, offset, &copy, length))
+	if (!request || length < STAMP_SHORTEST)
+		return STAMP_MALFORMED;
+	STAMP_SAME(length);
+	if (length >= STAMP_BASE || bpf_skb_load_bytes(skb, offset, &copy, length))
 		return STAMP_MALFORMED;
 	request->sequence = bpf_ntohl(copy.sequence);
 	request->ssid = 0;

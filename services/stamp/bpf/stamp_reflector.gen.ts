@@ -90,9 +90,10 @@ export interface StampRequest {
   readonly l3_offset: number;
   readonly l4_offset: number;
   readonly sequence: number;
+  readonly vlan_protocol: number;
+  readonly vlan_tci: number;
   readonly tos: number;
   readonly hops: number;
-  readonly via_stack: number;
   readonly frame: Uint8Array;
 }
 
@@ -106,9 +107,10 @@ export const stampRequest: Codec<StampRequest> = {
     l3_offset: view.getUint32(at + 28, true),
     l4_offset: view.getUint32(at + 32, true),
     sequence: view.getUint32(at + 36, true),
-    tos: view.getUint8(at + 40),
-    hops: view.getUint8(at + 41),
-    via_stack: view.getUint8(at + 42),
+    vlan_protocol: view.getUint16(at + 40),
+    vlan_tci: view.getUint16(at + 42, true),
+    tos: view.getUint8(at + 44),
+    hops: view.getUint8(at + 45),
     frame: bytes3584.decode(view, at + 48),
   }),
   encode: (view, at, value) => {
@@ -119,9 +121,10 @@ export const stampRequest: Codec<StampRequest> = {
     u32.encode(view, at + 28, value.l3_offset, "stamp_request.l3_offset");
     u32.encode(view, at + 32, value.l4_offset, "stamp_request.l4_offset");
     u32.encode(view, at + 36, value.sequence, "stamp_request.sequence");
-    u8.encode(view, at + 40, value.tos, "stamp_request.tos");
-    u8.encode(view, at + 41, value.hops, "stamp_request.hops");
-    u8.encode(view, at + 42, value.via_stack, "stamp_request.via_stack");
+    be16.encode(view, at + 40, value.vlan_protocol, "stamp_request.vlan_protocol");
+    u16.encode(view, at + 42, value.vlan_tci, "stamp_request.vlan_tci");
+    u8.encode(view, at + 44, value.tos, "stamp_request.tos");
+    u8.encode(view, at + 45, value.hops, "stamp_request.hops");
     bytes3584.encode(view, at + 48, value.frame, "stamp_request.frame");
   },
 };

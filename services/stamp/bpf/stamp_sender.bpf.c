@@ -166,10 +166,6 @@ static __always_inline void stamp_give_tlvs(struct __sk_buff *skb, __u32 offset,
 {
 	struct stamp_answer_tlvs *tlvs;
 
-	if (length > STAMP_TLV_BYTES)
-		length = STAMP_TLV_BYTES;
-	if (!length)
-		return;
 	tlvs = bpf_ringbuf_reserve(&answer_tlvs, sizeof(*tlvs), 0);
 	if (!tlvs) {
 		stamp_count(STAMP_RING_FULL, 0);
@@ -178,11 +174,18 @@ static __always_inline void stamp_give_tlvs(struct __sk_buff *skb, __u32 offset,
 	tlvs->session = event->session;
 	tlvs->sequence = event->sequence;
 	tlvs->answer_sequence = event->answer_sequence;
+	if (length > STAMP_TLV_BYTES)
+		length = STAMP_TLV_BYTES;
 	tlvs->length = length;
-	if (length < 1 || length > STAMP_TLV_BYTES || bpf_skb_load_bytes(skb, offset, tlvs->octets, length))
-		bpf_ringbuf_discard(tlvs, 0);
-	else
-		bpf_ringbuf_submit(tlvs, 0);
+	if (length < STAMP_TLV_HEADER)
+		goto discard;
+	STAMP_SAME(length);
+	if (length > STAMP_TLV_BYTES || bpf_skb_load_bytes(skb, offset, tlvs->octets, length))
+		goto discard;
+	bpf_ringbuf_submit(tlvs, 0);
+	return;
+discard:
+	bpf_ringbuf_discard(tlvs, 0);
 }
 
 /* What an answer says, wherever its mode has it. */
