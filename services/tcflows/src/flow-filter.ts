@@ -49,15 +49,22 @@ export function parseFlowFilter(text: string): FlowFilter {
     seen.add(name);
     filter = { ...filter, ...parsePart(text, name, value) };
   }
-  if (
-    (filter.host && (filter.source || filter.destination)) ||
-    (filter.port && (filter.sourcePort || filter.destinationPort))
-  ) {
+  checkTogether(text, filter);
+  return filter;
+}
+
+function checkTogether(text: string, filter: FlowFilter): void {
+  const { etherType, vlanId, ...ofIp } = filter;
+  if (etherType !== undefined && Object.keys(ofIp).length > 0) {
+    throw new CommandError(`--filter "${text}": ethertype is of what is not IP; only vlan can stand beside it`);
+  }
+  const addressed = filter.source !== undefined || filter.destination !== undefined;
+  const ported = filter.sourcePort !== undefined || filter.destinationPort !== undefined;
+  if ((filter.host && addressed) || (filter.port !== undefined && ported)) {
     throw new CommandError(
-      `--filter "${text}": host and port are for either end; beside src, dst, sport, dport they say nothing`,
+      `--filter "${text}": host and port are for either end; leave out src and dst, sport and dport`,
     );
   }
-  return filter;
 }
 
 function parsePart(text: string, name: string, value: string): FlowFilter {
