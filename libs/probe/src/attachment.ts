@@ -16,6 +16,8 @@ export interface Place {
   readonly direction: Direction;
   readonly hook: "tcx" | "clsact";
   readonly order: Order;
+  /** Names of programs, besides Waymark's harmless ones, that may run in front of this one. */
+  readonly tolerated?: readonly string[];
 }
 
 /**
@@ -55,7 +57,8 @@ export class Attachment implements Disposable {
     const programs = tcxPrograms(ifindex, direction);
     const place = programs.indexOf(this.#program.info().id);
     const others = order === "first" ? programs.slice(0, place) : programs.slice(place + 1);
-    if (place >= 0 && others.every(isHarmless)) return false;
+    const harmless = this.#harmless();
+    if (place >= 0 && others.every((id) => isHarmless(id, harmless))) return false;
     this.#reattach();
     return true;
   }
@@ -63,7 +66,12 @@ export class Attachment implements Disposable {
   #filtersBefore(): number {
     const { ifindex, direction } = this.#place;
     const priority = this.#link.priority ?? 0;
-    return tcFiltersBefore({ ifindex, direction, priority, harmless: HARMLESS_PROGRAMS });
+    return tcFiltersBefore({ ifindex, direction, priority, harmless: this.#harmless() });
+  }
+
+  #harmless(): ReadonlySet<string> {
+    const { tolerated } = this.#place;
+    return tolerated ? new Set([...HARMLESS_PROGRAMS, ...tolerated]) : HARMLESS_PROGRAMS;
   }
 
   /** The kernel takes a program once only, so there is a moment without it; packets were hidden before already. */
@@ -78,7 +86,7 @@ export class Attachment implements Disposable {
 }
 
 /** A program that has just gone is in nobody's way, either. */
-function isHarmless(id: number): boolean {
+function isHarmless(id: number, harmless: ReadonlySet<string>): boolean {
   const name = programName(id);
-  return name === undefined || HARMLESS_PROGRAMS.has(name);
+  return name === undefined || harmless.has(name);
 }
