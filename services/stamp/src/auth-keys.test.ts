@@ -17,18 +17,20 @@ function reasonOf(file: string): string {
 
 test("a key for an SSID beats the one for all others; each form says the same octets", () => {
   const hex = Buffer.from(OCTETS).toString("hex");
-  const file = `# of the lab\n\n4660 hex:${hex}\r\n0x1235\ttext:${TEXT}\n* base64:MDEyMzQ1Njc4OWFiY2RlZg==\n7 text:a key with spaces in it\n`;
+  const file = `# of the lab\n\n4660 hex:${hex}\r\n0x1235\ttext:${TEXT}\n* base64:MDEyMzQ1Njc4OWFiY2RlZg==\n7 text:a key with spaces in it\n8 ${TEXT}\n`;
   const keys = keysOf(file);
-  for (const ssid of [4660, 0x1235, 1, 0]) expect(keys.forSsid(ssid)).toEqual(OCTETS);
+  for (const ssid of [4660, 0x1235, 8, 1, 0]) expect(keys.forSsid(ssid)).toEqual(OCTETS);
   expect(keys.forSsid(7)).toEqual(new TextEncoder().encode("a key with spaces in it"));
   expect(keysOf(`1 text:${TEXT}`).forSsid(2)).toBeUndefined();
 });
 
 test("what is wrong is named with its line and without the key", () => {
   expect(reasonOf("")).toBe("no key in it");
-  expect(reasonOf(`\n1`)).toBe('line 2: expected "SSID KEY", an SSID or * and hex:…, base64:… or text:…');
+  expect(reasonOf(`\n1`)).toBe(
+    'line 2: expected "SSID KEY", an SSID or * and hex:…, base64:…, text:… or text without a colon',
+  );
   expect(reasonOf(`65536 text:${TEXT}`)).toBe('line 1: "65536" is no SSID from 0 to 65535, and not *');
-  expect(reasonOf(`1 ${TEXT}`)).toBe("line 1: the key is to be hex:…, base64:… or text:…");
+  expect(reasonOf(`1 Hex:${TEXT}`)).toBe("line 1: the key is to be hex:…, base64:…, text:… or text without a colon");
   expect(reasonOf("1 hex:abc")).toBe("line 1: the key is no hex");
   expect(reasonOf("1 base64:MDEy*")).toBe("line 1: the key is no base64");
   expect(reasonOf("1 text:short")).toBe("line 1: the key has 5 octets; it needs 16 to 256");

@@ -32,11 +32,12 @@ export const MAX_KEYS = 1024;
 
 const ANY = "*";
 const HIGHEST_SSID = 0xffff;
-const FORMS = "hex:…, base64:… or text:…";
+const FORMS = "hex:…, base64:…, text:… or text without a colon";
 
 /**
  * Reads a key file: a line a key, `SSID KEY`. The SSID is a number (decimal, or 0x…) or `*` for every other one; the key is
- * `hex:…`, `base64:…` or `text:…` (its UTF-8 octets). Empty lines and those that begin with `#` are skipped.
+ * `hex:…`, `base64:…` or `text:…` (its UTF-8 octets; `text:` may be left out if there is no colon in it). Empty lines and
+ * those that begin with `#` are skipped.
  */
 export function parseAuthKeys(file: string): AuthKeysResult {
   const bySsid = new Map<number, Uint8Array>();
@@ -72,8 +73,8 @@ function parseSsid(text: string): number | undefined {
 
 /** The key, or what is wrong with it. */
 function parseKey(text: string): Uint8Array | string {
-  const [, form, body = ""] = /^(hex|base64|text):(.*)$/.exec(text) ?? [];
-  if (form === undefined) return `the key is to be ${FORMS}`;
+  const [, form = "text", body = ""] = /^(?:(hex|base64|text):)?(.*)$/.exec(text) ?? [];
+  if (body === text && text.includes(":")) return `the key is to be ${FORMS}`;
   const octets = form === "hex" ? parseHex(body) : form === "base64" ? parseBase64(body) : parseText(body);
   if (octets === undefined) return `the key is no ${form}`;
   const { least, most } = KEY_OCTETS;
