@@ -27,7 +27,7 @@ export type AuthKeysResult =
 
 /** Octets of a key: no fewer than an HMAC that is sent (RFC 2104 section 3 advises more), no more than anybody needs. */
 export const KEY_OCTETS = { least: 16, most: 256 } as const;
-/** As many lines with a key are read. */
+/** As many keys may be in a file. */
 export const MAX_KEYS = 1024;
 
 const ANY = "*";
@@ -59,7 +59,7 @@ export function parseAuthKeys(file: string): AuthKeysResult {
       if (bySsid.has(ssid)) return wrong(`a second key for SSID ${ssid}`);
       bySsid.set(ssid, key);
     }
-    if (bySsid.size > MAX_KEYS) return wrong(`more than ${MAX_KEYS} keys`);
+    if (bySsid.size + (any === undefined ? 0 : 1) > MAX_KEYS) return wrong(`more than ${MAX_KEYS} keys`);
   }
   if (bySsid.size === 0 && any === undefined) return { ok: false, reason: "no key in it" };
   return { ok: true, keys: new AuthKeys(bySsid, any) };
