@@ -18,9 +18,9 @@ const SESSION: ReportedSession = {
 };
 
 /** A packet that never reaches the reflector, which numbers its answers, and `count` with round trips of 1, 2, 3 … µs. */
-function summaryOf(count: number, errorNs: bigint | undefined = 50n): Summary {
+function summaryOf(count: number, errorNs: bigint | "unknown" = 50n): Summary {
   const stats = new SessionStats({ startNs: START, intervalNs: 1000n * SECOND, waitNs: SECOND, remembered: count });
-  const clock = { synchronised: true, errorNs };
+  const clock = { synchronised: true, errorNs: errorNs === "unknown" ? undefined : errorNs };
   stats.sent(0, START);
   for (let sequence = 1; sequence <= count; sequence++) {
     const t1Ns = START + BigInt(sequence) * 1_000_000n;
@@ -85,7 +85,7 @@ test("what is not known is left out, not zero", () => {
     new Array(3).fill(undefined),
   );
   expect([summary?.roundTrip?.count, summary?.roundTrip?.histogram]).toEqual([0n, undefined]);
-  const silent = batches(delayPayloads([{ session: SESSION, summary: summaryOf(2, undefined), waitNs: SECOND }]));
+  const silent = batches(delayPayloads([{ session: SESSION, summary: summaryOf(2, "unknown"), waitNs: SECOND }]));
   expect(silent[0]?.summaries[0]?.errorNs).toBeUndefined();
 });
 
