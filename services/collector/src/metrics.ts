@@ -46,6 +46,12 @@ export function createMetrics({ ingest, batcher, feed, healthy, refusedStreams }
       for (const [reason, count] of ingest.refused) this.inc({ reason }, count);
     },
   });
+  countKinds(registry, "kind_reports_stored_total", "Reports stored, by kind", () =>
+    [...ingest.kinds].map(([kind, { reports }]) => [kind, reports]),
+  );
+  countKinds(registry, "kind_rows_stored_total", "Rows of the reports stored, by kind", () =>
+    [...ingest.kinds].map(([kind, { rows }]) => [kind, rows]),
+  );
   const decided = new Counter({
     name: "waymark_collector_blocks_decided_total",
     help: "Flows of blocks that left PENDING or changed, by verdict",
@@ -59,6 +65,24 @@ export function createMetrics({ ingest, batcher, feed, healthy, refusedStreams }
   gauge(registry, "healthy", "1 while the store takes rows", () => (healthy() ? 1 : 0));
   collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+function countKinds(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => readonly (readonly [kind: string, count: number])[],
+): void {
+  new Counter({
+    name: `waymark_collector_${name}`,
+    help,
+    labelNames: ["kind"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [kind, count] of read()) this.inc({ kind }, count);
+    },
+  });
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {

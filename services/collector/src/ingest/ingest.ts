@@ -27,6 +27,8 @@ export interface IngestStats {
   stored: number;
   duplicates: number;
   readonly refused: Map<RefusalReason, number>;
+  /** Reports stored and their rows, by kind. */
+  readonly kinds: Map<string, { reports: number; rows: number }>;
 }
 
 /** A report that was taken in. `key` is undefined when it could not even be read. */
@@ -44,7 +46,7 @@ export interface Origin {
 
 /** The one way into the store, whichever transport a report came by. */
 export class Ingest {
-  readonly stats: IngestStats = { stored: 0, duplicates: 0, refused: new Map() };
+  readonly stats: IngestStats = { stored: 0, duplicates: 0, refused: new Map(), kinds: new Map() };
   readonly batcher: Batcher;
   readonly #nowNs: NowNs;
   readonly #log: Logger;
@@ -146,7 +148,10 @@ export class Ingest {
   ): Promise<Outcome> {
     if (ask && (await this.#boots.isStored(key))) return { status: "duplicate" };
     const offsetNs = boot.offsetNs(arrivedNs - report.sentAtNs);
-    await this.batcher.add(key, reportRows(report, payload, arrivedNs, offsetNs));
+    const rows = reportRows(report, payload, arrivedNs, offsetNs);
+    await this.batcher.add(key, rows);
+    const count = this.stats.kinds.get(key.kind) ?? { reports: 0, rows: 0 };
+    this.stats.kinds.set(key.kind, { reports: count.reports + 1, rows: count.rows + rows.rows.length });
     boot.sequences(key.kind).add(Number(key.sequence));
     this.#onReport?.(report);
     return { status: "stored" };

@@ -1,7 +1,7 @@
 import type { SequenceCounts, ThroughputBatch, ThroughputRecord } from "@waymark/proto/report";
 import { flowKeyValues, NO_FLOW_KEY, NO_ITEM, optional } from "./row-fields.ts";
 
-const NO_SEQUENCE = "false,0,0,0,0,0,0,0,0,0";
+const NO_SEQUENCE = "false,0,0,0,0,0,0,0,0,0,0,0,0";
 const NOTHING = `${NO_ITEM},${NO_FLOW_KEY},0,0,0,0,0,null,null,0,null,null,null,${NO_SEQUENCE}`;
 
 /** One row per record. */
@@ -24,5 +24,6 @@ function sequenceValues(counts: SequenceCounts): string {
   return [
     ...[true, counts.current, counts.received, counts.reverseErrors, counts.smallErrors, counts.bigErrors],
     ...[counts.duplicates, counts.reordered, counts.lost, counts.lossEpisodes],
+    ...[counts.recovered, counts.lossEpisodesChange, counts.restarts],
   ].join(",");
 }

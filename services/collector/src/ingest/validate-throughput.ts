@@ -30,6 +30,6 @@ function validateRecord(record: ThroughputRecord, nowNs: bigint): void {
 
 function validateSequence(counts: SequenceCounts): void {
   const { current: _, $typeName, $unknown, ...numbers } = counts;
-  const possible = Object.values(numbers).every((count) => count <= MAX_BYTES);
+  const possible = Object.values(numbers).every((count) => count <= MAX_BYTES && count >= -MAX_BYTES);
   check(possible, "throughput", "sequence counts more than any link carries");
 }

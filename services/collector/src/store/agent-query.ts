@@ -1,4 +1,5 @@
 import { FACTS } from "./header.ts";
+import { KIND_TABLES } from "./kind-tables.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** An agent, by everything that it has reported. */
@@ -29,7 +30,7 @@ export interface AgentRow {
 
 const BOOT = "agent, service, role, interface, boot_id";
 
-// One row per boot and kind of report; the first table is answered from the projection.
+// One row per boot and kind of report; all tables but `presence` are answered from their projections.
 const REPORTED = `
   SELECT ${BOOT}, min(arrived_ns) AS first_ns, max(arrived_ns) AS last_ns,
     min(sequence) AS first_sequence, max(sequence) AS last_sequence, groupBitmap(sequence) AS reports,
@@ -41,7 +42,15 @@ const REPORTED = `
     min(sequence) AS first_sequence, max(sequence) AS last_sequence, groupBitmap(sequence) AS reports,
     argMax(${FACTS}, sequence) AS facts, argMaxIf(counters, sequence, leading) AS latest_counters,
     0 AS watched_from_ns, 0 AS watched_to_ns, countIf(NOT joined) > 0 AS has_left
-  FROM presence WHERE {agent:String} = '' OR agent = {agent:String} GROUP BY ${BOOT}`;
+  FROM presence WHERE {agent:String} = '' OR agent = {agent:String} GROUP BY ${BOOT}
+  ${KIND_TABLES.map(
+    ({ name }) => `UNION ALL
+  SELECT ${BOOT}, min(arrived_ns) AS first_ns, max(arrived_ns) AS last_ns,
+    min(sequence) AS first_sequence, max(sequence) AS last_sequence, groupBitmap(sequence) AS reports,
+    argMax(${FACTS}, sequence) AS facts, argMaxIf(counters, sequence, leading) AS latest_counters,
+    minIf(from_ns, from_ns > 0) AS watched_from_ns, max(to_ns) AS watched_to_ns, false AS has_left
+  FROM ${name} WHERE {agent:String} = '' OR agent = {agent:String} GROUP BY ${BOOT}`,
+  ).join(" ")}`;
 
 const AGENTS = `
   SELECT agent, service, role, interface,

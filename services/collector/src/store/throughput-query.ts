@@ -36,6 +36,9 @@ export interface SequenceRow {
   readonly reordered: bigint;
   readonly lost: bigint;
   readonly lossEpisodes: bigint;
+  readonly recovered: bigint;
+  readonly lossEpisodesChange: bigint;
+  readonly restarts: bigint;
 }
 
 const ORDERS: Readonly<Record<SumOrder, string>> = {
@@ -52,7 +55,8 @@ const RECORD = `${FLOW_SELECT}, from_ns AS first_ns, to_ns AS last_ns, packets A
   burst_1ms_l3_bytes AS burst_1ms, burst_10ms_l3_bytes AS burst_10ms, sequenced AS has_sequence,
   current_sequence AS current, sequence_received AS received, reverse_errors AS reverse, small_errors AS small,
   big_errors AS big, sequence_duplicates AS duplicates, sequence_reordered AS reordered, sequence_lost AS lost,
-  loss_episodes AS episodes, 1 AS records`;
+  loss_episodes AS episodes, sequence_recovered AS recovered, loss_episodes_change AS episodes_change,
+  sequence_restarts AS restarts, 1 AS records`;
 
 // Mean and deviation of all gaps from those of the intervals: sums of n, n·mean and (n - 1)·s² + n·mean².
 const FLOW_SUM = `${FLOW_SELECT}, min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(packets) AS sum_packets,
@@ -69,7 +73,8 @@ const FLOW_SUM = `${FLOW_SELECT}, min(from_ns) AS first_ns, max(to_ns) AS last_n
   argMaxIf(current_sequence, to_ns, sequenced) AS current, sum(sequence_received) AS received,
   sum(reverse_errors) AS reverse, sum(small_errors) AS small, sum(big_errors) AS big,
   sum(sequence_duplicates) AS duplicates, sum(sequence_reordered) AS reordered, sum(sequence_lost) AS lost,
-  sum(loss_episodes) AS episodes, count() AS records`;
+  sum(loss_episodes) AS episodes, sum(sequence_recovered) AS recovered,
+  sum(loss_episodes_change) AS episodes_change, sum(sequence_restarts) AS restarts, count() AS records`;
 
 /** Single records, oldest first. */
 export function listThroughputRecords(
@@ -139,6 +144,9 @@ function sequenceRow(integer: (name: string) => bigint): SequenceRow {
     reordered: integer("reordered"),
     lost: integer("lost"),
     lossEpisodes: integer("episodes"),
+    recovered: integer("recovered"),
+    lossEpisodesChange: integer("episodes_change"),
+    restarts: integer("restarts"),
   };
 }
 

@@ -27,5 +27,8 @@ export const THROUGHPUT_TABLE: KindTable = {
     sequence_reordered: "UInt64 CODEC(ZSTD)",
     sequence_lost: "UInt64 CODEC(ZSTD)",
     loss_episodes: "UInt64 CODEC(ZSTD)",
+    sequence_recovered: "UInt64 CODEC(ZSTD)",
+    loss_episodes_change: "Int64 CODEC(ZSTD)",
+    sequence_restarts: "UInt64 CODEC(ZSTD)",
   },
 };
