@@ -1,1 +1,1 @@
-export { type HistogramBuckets, LogHistogram, PRECISION_BITS } from "./log-histogram.ts";
+export { boundsOf, type HistogramBuckets, LogHistogram, PRECISION_BITS } from "./log-histogram.ts";

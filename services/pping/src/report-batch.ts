@@ -1,0 +1,201 @@
+import { create } from "@bufbuild/protobuf";
+import type { ReportPayload } from "@waymark/agent";
+import {
+  type Distribution,
+  DistributionSchema,
+  type FlowEvent,
+  FlowEventKind,
+  FlowEventSchema,
+  type FlowKey,
+  FlowKeySchema,
+  HistogramSchema,
+  RttBatchSchema,
+  RttMethod,
+  RttSamplesSchema,
+  type RttSummary,
+  RttSummarySchema,
+} from "@waymark/proto/report";
+import type { LogHistogram } from "@waymark/stats";
+import type { FlowEnd } from "./flow-end.ts";
+import type { Method } from "./method.ts";
+import type { FlowChange, RttSample } from "./news.ts";
+
+/** A report stays below 64 KiB. */
+const BATCH_BYTES = 56 * 1024;
+/** Protobuf octets, at the most: of a sample, of a flow, of a flow event, of a summary and of a bin in it. */
+const SAMPLE_BYTES = 24;
+const FLOW_BYTES = 72;
+const EVENT_BYTES = 56;
+const SUMMARY_BYTES = 160;
+const BIN_BYTES = 8;
+const SURE = 1000;
+
+const METHODS: Readonly<Record<Method, RttMethod>> = {
+  tcp_timestamp: RttMethod.TCP_TIMESTAMP,
+  tcp_sequence: RttMethod.TCP_SEQUENCE,
+  tcp_handshake: RttMethod.TCP_HANDSHAKE,
+  icmp_echo: RttMethod.ICMP_ECHO,
+  dns: RttMethod.DNS,
+  quic_spin: RttMethod.QUIC_SPIN,
+};
+
+/** What a summary says besides its round-trip times. Wire packets, L3 bytes. */
+export interface SummaryCounts {
+  readonly sentPackets: bigint;
+  readonly sentL3Bytes: bigint;
+  readonly receivedPackets: bigint;
+  readonly receivedL3Bytes: bigint;
+  readonly measurablePackets: bigint;
+}
+
+/** A summary of round-trip times. Nanoseconds since the Unix epoch. */
+export interface Summary {
+  readonly subject: FlowEnd | string;
+  readonly fromNs: bigint;
+  readonly toNs: bigint;
+  /** Undefined: only counts. */
+  readonly method: Method | undefined;
+  readonly local: boolean;
+  readonly rtts: LogHistogram | undefined;
+  readonly counts: SummaryCounts;
+}
+
+/** Collects samples, events and summaries and hands them on as reports below 64 KiB. */
+export class ReportBatch {
+  readonly #publish: (payload: ReportPayload) => void;
+  readonly #places = new Map<FlowEnd, number>();
+  #flows: FlowKey[] = [];
+  #samples = emptySamples();
+  #summaries: RttSummary[] = [];
+  #events: FlowEvent[] = [];
+  #unsure = false;
+  #bytes = 0;
+
+  constructor(publish: (payload: ReportPayload) => void) {
+    this.#publish = publish;
+  }
+
+  addSample(sample: RttSample): void {
+    this.#makeRoom(SAMPLE_BYTES + FLOW_BYTES);
+    const samples = this.#samples;
+    samples.flow.push(this.#place(sample.flow));
+    samples.atNs.push(sample.atNs);
+    samples.rttNs.push(BigInt(sample.rttNs));
+    samples.method.push(METHODS[sample.method]);
+    samples.local.push(sample.local);
+    samples.confidencePermille.push(sample.confidencePermille);
+    if (sample.confidencePermille !== SURE) this.#unsure = true;
+    this.#bytes += SAMPLE_BYTES;
+  }
+
+  addChange(change: FlowChange): void {
+    this.#makeRoom(EVENT_BYTES + FLOW_BYTES);
+    this.#events.push(
+      create(FlowEventSchema, {
+        flow: this.#place(change.flow),
+        atNs: change.atNs,
+        kind: change.kind === "opening" ? FlowEventKind.OPENING : FlowEventKind.CLOSING,
+        reason: change.reason,
+        triggeredBy: change.triggeredBy,
+      }),
+    );
+    this.#bytes += EVENT_BYTES;
+  }
+
+  addSummary(summary: Summary): void {
+    const { subject, fromNs, toNs, method, local, rtts, counts } = summary;
+    const distribution = rtts && distributionOf(rtts);
+    const bytes = SUMMARY_BYTES + BIN_BYTES * (distribution?.histogram?.buckets.length ?? 0);
+    this.#makeRoom(bytes + FLOW_BYTES);
+    this.#summaries.push(
+      create(RttSummarySchema, {
+        subject:
+          typeof subject === "string"
+            ? { case: "prefix", value: subject }
+            : { case: "flow", value: this.#place(subject) },
+        fromNs,
+        toNs,
+        method: method === undefined ? RttMethod.UNSPECIFIED : METHODS[method],
+        local,
+        ...(distribution && { rtt: distribution }),
+        ...counts,
+      }),
+    );
+    this.#bytes += bytes;
+  }
+
+  /** Hands on what there is. */
+  flush(): void {
+    if (this.#bytes === 0) return;
+    const { confidencePermille, ...columns } = this.#samples;
+    const value = create(RttBatchSchema, {
+      flows: this.#flows,
+      summaries: this.#summaries,
+      events: this.#events,
+      samples: create(RttSamplesSchema, {
+        ...columns,
+        confidencePermille: this.#unsure ? confidencePermille : [],
+      }),
+    });
+    this.#places.clear();
+    this.#flows = [];
+    this.#samples = emptySamples();
+    this.#summaries = [];
+    this.#events = [];
+    this.#unsure = false;
+    this.#bytes = 0;
+    this.#publish({ case: "rtt", value });
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#bytes + bytes > BATCH_BYTES) this.flush();
+  }
+
+  #place(end: FlowEnd): number {
+    const known = this.#places.get(end);
+    if (known !== undefined) return known;
+    const place = this.#flows.length;
+    this.#places.set(end, place);
+    this.#flows.push(flowKeyOf(end));
+    this.#bytes += FLOW_BYTES;
+    return place;
+  }
+}
+
+function emptySamples() {
+  return {
+    flow: [] as number[],
+    atNs: [] as bigint[],
+    rttNs: [] as bigint[],
+    method: [] as RttMethod[],
+    local: [] as boolean[],
+    confidencePermille: [] as number[],
+  };
+}
+
+function flowKeyOf(end: FlowEnd): FlowKey {
+  const isEcho = end.protocolText.startsWith("ICMP");
+  return create(FlowKeySchema, {
+    sourceAddress: end.source,
+    destinationAddress: end.destination,
+    protocol: end.protocol,
+    sourcePort: isEcho ? 0 : end.sourcePort,
+    destinationPort: isEcho ? 0 : end.destinationPort,
+    icmpId: isEcho ? end.sourcePort : 0,
+    vlanId: end.vlanId,
+  });
+}
+
+function distributionOf(rtts: LogHistogram): Distribution {
+  return create(DistributionSchema, {
+    count: BigInt(rtts.count),
+    minNs: BigInt(rtts.min ?? 0),
+    maxNs: BigInt(rtts.max ?? 0),
+    sumNs: rtts.sum,
+    histogram: create(HistogramSchema, {
+      ...rtts.toBuckets(),
+      buckets: [...rtts.toBuckets().buckets],
+      counts: [...rtts.toBuckets().counts],
+    }),
+  });
+}
