@@ -23,6 +23,7 @@ test.each([
   ["port=1,port=2", /port is there twice/],
   ["host=10.0.0.1,src=10.0.0.2", /either end/],
   ["ethertype=0x0806,proto=udp", /not IP/],
+  ["src=10.0.0.1,dst=fd00::1", /different versions/],
 ])("refuses %j and says why", (text, message) => {
   expect(() => parseFlowFilter(text)).toThrow(message);
 });
@@ -55,7 +56,8 @@ const filterText = fc
   .map(({ ethertype, vlan, ...parts }) => (ethertype === undefined ? { ...parts, vlan } : { ethertype, vlan }))
   .map((parts) => Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])))
   .filter((parts) => parts.length > 0)
-  .map((parts) => parts.join(","));
+  .map((parts) => parts.join(","))
+  .filter((text) => !(text.includes("0.0") && /(src|dst)=(2001|::)/.test(text)));
 
 const NO_KEY = { direction: 2, icmp_type: 0, icmp_code: 0, icmp_id: 0 };
 const key: fc.Arbitrary<TcflowsKey> = fc.oneof(

@@ -1,5 +1,5 @@
 import { CommandError } from "@waymark/agent";
-import { type Cidr, formatCidr, IP_PROTOCOL, parseCidr } from "@waymark/packet";
+import { type Cidr, IP_PROTOCOL, parseCidr } from "@waymark/packet";
 import { type TcflowsKey, type TcflowsRule, tcflowsKey } from "../bpf/tcflows.gen.ts";
 
 /** Rules that the packet programs look through; one filter may become two. */
@@ -57,6 +57,9 @@ function checkTogether(text: string, filter: FlowFilter): void {
   const { etherType, vlanId, ...ofIp } = filter;
   if (etherType !== undefined && Object.keys(ofIp).length > 0) {
     throw new CommandError(`--filter "${text}": ethertype is of what is not IP; only vlan can stand beside it`);
+  }
+  if (filter.source && filter.destination && filter.source.family !== filter.destination.family) {
+    throw new CommandError(`--filter "${text}": src and dst are of different versions of IP; no packet has both`);
   }
   const addressed = filter.source !== undefined || filter.destination !== undefined;
   const ported = filter.sourcePort !== undefined || filter.destinationPort !== undefined;
@@ -177,12 +180,4 @@ function words(key: TcflowsKey): bigint[] {
   const view = new DataView(new ArrayBuffer(tcflowsKey.size));
   tcflowsKey.encode(view, 0, key, "filter");
   return Array.from({ length: tcflowsKey.size / 8 }, (_, i) => view.getBigUint64(8 * i, true));
-}
-
-/** One line for the log: what a filter wants. */
-export function filterText(filter: FlowFilter): string {
-  const parts = Object.entries(filter).map(
-    ([name, value]) => `${name}=${typeof value === "object" ? formatCidr(value) : value}`,
-  );
-  return parts.join(",");
 }

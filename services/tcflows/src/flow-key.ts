@@ -34,7 +34,6 @@ export interface FlowKey {
   readonly overflow: boolean;
 }
 
-const VERSION_AT = 46;
 /** In the place of the IP version: not a flow, but what found no room. */
 const OVERFLOW_VERSION = 0xff;
 /** In the place of an EtherType, of packets without room that are not IP. */
@@ -104,11 +103,6 @@ export function overflowId(direction: Direction, protocol: number | undefined): 
   const to = direction === "ingress" ? TcflowsDirection.TCFLOWS_INGRESS : TcflowsDirection.TCFLOWS_EGRESS;
   const what = protocol === undefined ? { ether_type: NOT_IP } : { protocol };
   return idOf({ ...NOWHERE, ...what, direction: to }, OVERFLOW_VERSION);
-}
-
-/** Is this not a flow, but what found no room? */
-export function isOverflow(id: FlowId): boolean {
-  return id.charCodeAt(VERSION_AT) === OVERFLOW_VERSION;
 }
 
 /** The flow of the answers: on the same interface, the other way. Of a flow without addresses: undefined. */

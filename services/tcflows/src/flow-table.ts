@@ -1,8 +1,8 @@
 import type { Batch } from "@waymark/bpf-runtime";
 import { tcflowsCount } from "../bpf/tcflows.gen.ts";
-import { type FlowId, isOverflow, KEY_BYTES, overflowId } from "./flow-key.ts";
+import { type Direction, type FlowId, overflowId } from "./flow-key.ts";
 import type { Counts, EndReason, FlowRecord, FlowView } from "./flow-record.ts";
-import { FIELD, FlowStore } from "./flow-store.ts";
+import { FIELD, FlowStore, KEY_WORDS, wordsOf } from "./flow-store.ts";
 import type { Siblings } from "./siblings.ts";
 
 /** How flows are kept. Durations and times in nanoseconds; times since the agent's start. */
@@ -28,7 +28,7 @@ export interface FlowSink {
 
 /** What found no room, since the start. */
 export interface OverflowSum extends Counts {
-  readonly direction: "ingress" | "egress";
+  readonly direction: Direction;
   /** Undefined: all that is not IP. */
   readonly protocol: number | undefined;
 }
@@ -78,10 +78,8 @@ export class FlowTable {
 
   /** Adds what was counted in a table that is at rest. */
   absorb({ keys, values, count }: Batch): void {
-    const octets = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
-    for (let i = 0; i < count; i++) {
-      this.#add(octets.toString("latin1", i * KEY_BYTES, (i + 1) * KEY_BYTES), values, i * VALUE_BYTES);
-    }
+    const words = new Uint32Array(keys.buffer, keys.byteOffset, count * KEY_WORDS);
+    for (let i = 0; i < count; i++) this.#add(words, i * KEY_WORDS, values, i * VALUE_BYTES);
   }
 
   /** Takes over what found no room: sums that only ever grow. */
@@ -91,14 +89,8 @@ export class FlowTable {
       const before = this.#overflow.get(id) ?? { packets: 0, l3Bytes: 0, l2Bytes: 0 };
       if (sum.packets === before.packets && sum.l2Bytes === before.l2Bytes) continue;
       this.#overflow.set(id, sum);
-      this.#count(
-        id,
-        sum.packets - before.packets,
-        sum.l3Bytes - before.l3Bytes,
-        sum.l2Bytes - before.l2Bytes,
-        fromNs,
-        toNs,
-      );
+      const packets = sum.packets - before.packets;
+      this.#countOverflow(id, packets, sum.l3Bytes - before.l3Bytes, sum.l2Bytes - before.l2Bytes, fromNs, toNs);
     }
   }
 
@@ -124,7 +116,7 @@ export class FlowTable {
   finish(readNs: number, sink: FlowSink): void {
     for (const ended of this.#replaced.splice(0)) tell(ended, sink);
     for (let slot = 0; slot < this.#store.end; slot++) {
-      if (this.#store.id(slot) === undefined) continue;
+      if (!this.#store.has(slot)) continue;
       const { slab, base } = this.#store.at(slot);
       this.#end(slot, closing(slab[base + FIELD.tcpFlags] ?? 0) ?? "shutdown", readNs, sink);
     }
@@ -133,7 +125,7 @@ export class FlowTable {
   /** All flows, with their counts since the start or since they were last shown; shows them. */
   *views(since: "start" | "shown", readNs: number): Generator<FlowView, void> {
     for (let slot = 0; slot < this.#store.end; slot++) {
-      if (this.#store.id(slot) === undefined) continue;
+      if (!this.#store.has(slot)) continue;
       const view = this.#view(slot, since, undefined, readNs);
       const { slab, base } = this.#store.at(slot);
       slab[base + FIELD.shownPackets] = slab[base + FIELD.packets] ?? 0;
@@ -144,7 +136,7 @@ export class FlowTable {
   }
 
   #advanceFlow(slot: number, readNs: number, crowded: boolean, sink: FlowSink): boolean {
-    if (this.#store.id(slot) === undefined) return false;
+    if (!this.#store.has(slot)) return false;
     const { slab, base } = this.#store.at(slot);
     if ((slab[base + FIELD.startNs] ?? 0) >= readNs) return false;
     const idleNs = readNs - (slab[base + FIELD.lastNs] ?? 0);
@@ -183,87 +175,92 @@ export class FlowTable {
     return ended;
   }
 
-  #add(id: FlowId, values: DataView, at: number): void {
-    const u64 = (offset: number) =>
-      values.getUint32(at + offset, true) + values.getUint32(at + offset + 4, true) * HIGH_WORD;
-    const time = (offset: number) =>
-      (values.getUint32(at + offset + 4, true) - this.#baseHigh) * HIGH_WORD +
-      (values.getUint32(at + offset, true) - this.#baseLow);
-    const flags = values.getUint32(at + AT.tcpFlags, true);
-    const counts = [u64(AT.packets), u64(AT.l3Bytes), u64(AT.l2Bytes)] as const;
-    const slot = this.#count(id, ...counts, time(AT.firstNs), time(AT.lastNs), flags);
-    if (slot === undefined) return;
+  #add(words: Uint32Array, keyAt: number, values: DataView, at: number): void {
+    const packets = u64(values, at + AT.packets);
+    const l3Bytes = u64(values, at + AT.l3Bytes);
+    const l2Bytes = u64(values, at + AT.l2Bytes);
+    const firstNs = this.#time(values, at + AT.firstNs);
+    const lastNs = this.#time(values, at + AT.lastNs);
+    const tcpFlags = values.getUint32(at + AT.tcpFlags, true);
+    const slot = this.#slotFor(words, keyAt, firstNs, tcpFlags);
+    if (slot < 0) {
+      this.#countOverflow(overflowOf(words, keyAt), packets, l3Bytes, l2Bytes, firstNs, lastNs);
+      return;
+    }
+    this.#count(slot, packets, l3Bytes, l2Bytes, firstNs, lastNs, tcpFlags);
     const { slab, base } = this.#store.at(slot);
     slab[base + FIELD.dscp] = values.getUint8(at + AT.dscp);
     slab[base + FIELD.destinationMac] = mac(values, at + AT.macs);
     slab[base + FIELD.sourceMac] = mac(values, at + AT.macs + 6);
   }
 
-  /** The slot that it was counted in; undefined if there was no room for the flow. */
+  #time(values: DataView, at: number): number {
+    const high = values.getUint32(at + 4, true) - this.#baseHigh;
+    return high * HIGH_WORD + (values.getUint32(at, true) - this.#baseLow);
+  }
+
+  #countOverflow(id: FlowId, packets: number, l3Bytes: number, l2Bytes: number, firstNs: number, lastNs: number): void {
+    this.#overflowPackets += packets;
+    const words = wordsOf(id);
+    const found = this.#store.find(words, 0);
+    const slot = found < 0 ? this.#open(words, 0, firstNs) : found;
+    this.#count(slot, packets, l3Bytes, l2Bytes, firstNs, lastNs, 0);
+  }
+
   #count(
-    id: FlowId,
+    slot: number,
     packets: number,
     l3Bytes: number,
     l2Bytes: number,
     firstNs: number,
     lastNs: number,
-    tcpFlags = 0,
-  ): number | undefined {
-    if (isOverflow(id)) this.#overflowPackets += packets;
-    const slot = this.#slotFor(id, firstNs, tcpFlags);
-    if (slot === undefined) {
-      this.#refuse(id, packets, l3Bytes, l2Bytes, firstNs, lastNs);
-      return undefined;
-    }
+    tcpFlags: number,
+  ): void {
     const { slab, base } = this.#store.at(slot);
+    const add = (field: number, value: number) => {
+      slab[base + field] = (slab[base + field] ?? 0) + value;
+    };
     if (slab[base + FIELD.pendingPackets] === 0) slab[base + FIELD.pendingFirstNs] = firstNs;
-    slab[base + FIELD.pendingPackets] = (slab[base + FIELD.pendingPackets] ?? 0) + packets;
-    slab[base + FIELD.pendingL3Bytes] = (slab[base + FIELD.pendingL3Bytes] ?? 0) + l3Bytes;
-    slab[base + FIELD.pendingL2Bytes] = (slab[base + FIELD.pendingL2Bytes] ?? 0) + l2Bytes;
+    add(FIELD.pendingPackets, packets);
+    add(FIELD.pendingL3Bytes, l3Bytes);
+    add(FIELD.pendingL2Bytes, l2Bytes);
+    add(FIELD.packets, packets);
+    add(FIELD.l3Bytes, l3Bytes);
+    add(FIELD.l2Bytes, l2Bytes);
     slab[base + FIELD.pendingTcpFlags] = (slab[base + FIELD.pendingTcpFlags] ?? 0) | tcpFlags;
-    slab[base + FIELD.packets] = (slab[base + FIELD.packets] ?? 0) + packets;
-    slab[base + FIELD.l3Bytes] = (slab[base + FIELD.l3Bytes] ?? 0) + l3Bytes;
-    slab[base + FIELD.l2Bytes] = (slab[base + FIELD.l2Bytes] ?? 0) + l2Bytes;
     slab[base + FIELD.tcpFlags] = (slab[base + FIELD.tcpFlags] ?? 0) | tcpFlags;
     // Two CPUs read the clock and write what they read in any order.
     slab[base + FIELD.lastNs] = Math.max(slab[base + FIELD.lastNs] ?? 0, firstNs, lastNs);
-    return slot;
   }
 
-  #slotFor(id: FlowId, firstNs: number, tcpFlags: number): number | undefined {
-    const found = this.#store.find(id);
-    if (found !== undefined) {
-      if (tcpFlags & SYN) this.#replaceIfClosed(found, firstNs);
-      return this.#store.find(id) ?? this.#open(id, firstNs);
-    }
-    if (this.#store.size >= this.#options.limit && !isOverflow(id)) return undefined;
-    return this.#open(id, firstNs);
+  /** The flow's slot, taken if need be; -1 if there is no room for another flow. */
+  #slotFor(words: Uint32Array, at: number, firstNs: number, tcpFlags: number): number {
+    const found = this.#store.find(words, at);
+    if (found >= 0 && !(tcpFlags & SYN && this.#closeBefore(found, firstNs))) return found;
+    if (this.#store.size >= this.#options.limit) return -1;
+    return this.#open(words, at, firstNs);
   }
 
-  #open(id: FlowId, firstNs: number): number {
-    const slot = this.#store.add(id);
+  #open(words: Uint32Array, at: number, firstNs: number): number {
+    const slot = this.#store.add(words, at);
     const { slab, base } = this.#store.at(slot);
     slab[base + FIELD.startNs] = firstNs;
     slab[base + FIELD.recordNs] = firstNs;
-    this.#options.siblings?.join(id, this.device, firstNs);
+    this.#options.siblings?.join(this.#store.id(slot), this.device, firstNs);
     return slot;
   }
 
-  /** A SYN after FIN or RST opens another connection between the same ports. */
-  #replaceIfClosed(slot: number, nowNs: number): void {
+  /** A SYN after FIN or RST opens another connection between the same ports: true if so, and the one before is closed. */
+  #closeBefore(slot: number, nowNs: number): boolean {
     const { slab, base } = this.#store.at(slot);
     const reason = closing(slab[base + FIELD.tcpFlags] ?? 0);
-    if (reason === undefined) return;
+    if (reason === undefined) return false;
     this.#replaced.push(this.#close(slot, reason, nowNs));
-  }
-
-  #refuse(id: FlowId, packets: number, l3Bytes: number, l2Bytes: number, firstNs: number, lastNs: number): void {
-    const { direction, protocol } = directionAndProtocol(id);
-    this.#count(overflowId(direction, protocol), packets, l3Bytes, l2Bytes, firstNs, lastNs);
+    return true;
   }
 
   #view(slot: number, since: "start" | "shown", end: EndReason | undefined, readNs: number): FlowView {
-    const id = this.#store.id(slot) ?? "";
+    const id = this.#store.id(slot);
     const { slab, base } = this.#store.at(slot);
     const get = (field: number) => slab[base + field] ?? 0;
     const shown = since === "shown";
@@ -326,13 +323,17 @@ function mac(view: DataView, at: number): number {
   return view.getUint16(at) * HIGH_WORD + view.getUint32(at + 2);
 }
 
-const PROTOCOL_AT = 36;
-const DIRECTION_AT = 37;
-const VERSION_AT = 46;
+/** Where protocol and direction, and the IP version are in the words of a key. */
+const PROTOCOL_WORD = 9;
+const VERSION_WORD = 11;
 
-function directionAndProtocol(id: FlowId): { direction: "ingress" | "egress"; protocol: number | undefined } {
-  return {
-    direction: id.charCodeAt(DIRECTION_AT) === 1 ? "ingress" : "egress",
-    protocol: id.charCodeAt(VERSION_AT) === 0 ? undefined : id.charCodeAt(PROTOCOL_AT),
-  };
+/** Where a flow that finds no room is counted. */
+function overflowOf(words: Uint32Array, at: number): FlowId {
+  const word = words[at + PROTOCOL_WORD] ?? 0;
+  const version = ((words[at + VERSION_WORD] ?? 0) >>> 16) & 0xff;
+  return overflowId(((word >>> 8) & 0xff) === 1 ? "ingress" : "egress", version === 0 ? undefined : word & 0xff);
+}
+
+function u64(values: DataView, at: number): number {
+  return values.getUint32(at, true) + values.getUint32(at + 4, true) * HIGH_WORD;
 }
