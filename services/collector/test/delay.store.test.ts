@@ -30,20 +30,23 @@ const SESSIONS = [0, 1, 2, 3].map((i) => ({
   ssid: i,
   dscp: i * 10,
   authenticated: i === 1,
-  stateful: i > 1,
 }));
 const nameOf = (session: (typeof SESSIONS)[number]) =>
   `${formatAddress(session.senderAddress)} ${formatAddress(session.reflectorAddress)} ${session.senderPort} ` +
-  `${session.reflectorPort} ${session.ssid} ${session.dscp} ${session.authenticated} ${session.stateful}`;
+  `${session.reflectorPort} ${session.ssid} ${session.dscp} ${session.authenticated}`;
 const nameOfAnswer = (session: SessionAnswer | undefined) =>
   `${session?.senderAddress} ${session?.reflectorAddress} ${session?.senderPort} ${session?.reflectorPort} ` +
-  `${session?.ssid} ${session?.dscp} ${session?.authenticated} ${session?.stateful}`;
+  `${session?.ssid} ${session?.dscp} ${session?.authenticated}`;
+
+/** A reflector that answers nothing does not show that it numbers its answers. */
+const isStateful = (place: number, nth: number) => place > 1 && (place !== 3 || nth % 2 === 1);
 
 /** One summary, with the values that its distributions are made of. */
 interface SummaryFact {
   readonly agent: string;
   readonly session: (typeof SESSIONS)[number];
   readonly summary: DelaySummary;
+  readonly stateful: boolean;
   readonly forward: readonly number[];
   readonly backward: readonly number[];
   readonly roundTrip: readonly number[];
@@ -56,6 +59,7 @@ const maybe = (most: number) => (random.once(3) ? {} : { value: random.big(most)
 
 function someSummary(agent: string, place: number, nth: number): DelaySummary {
   const session = SESSIONS[place]!;
+  const stateful = isStateful(place, nth);
   // One-way delays may be negative.
   const roundTrip = someDelays(random, 40);
   const forward = roundTrip.map((value) => (random.once(2) ? -1 : 1) * Math.floor(value / 3));
@@ -69,7 +73,7 @@ function someSummary(agent: string, place: number, nth: number): DelaySummary {
     sentPackets: 100n + random.big(100),
     receivedPackets: random.big(100),
     lostPackets: random.big(100),
-    ...(session.stateful && { lostForwardPackets: random.big(50), lostBackwardPackets: random.big(50) }),
+    ...(stateful && { lostForwardPackets: random.big(50), lostBackwardPackets: random.big(50) }),
     duplicatePackets: random.big(9),
     reorderedPackets: random.big(9),
     latePackets: random.big(9),
@@ -85,7 +89,7 @@ function someSummary(agent: string, place: number, nth: number): DelaySummary {
     synchronised: place !== 2 || !random.once(3),
     waitNs: S * (1n + random.big(3)),
   });
-  summaries.push({ agent, session, summary, forward, backward, roundTrip, residence });
+  summaries.push({ agent, session, summary, stateful, forward, backward, roundTrip, residence });
   return summary;
 }
 
@@ -107,7 +111,7 @@ function batch(agent: string, nth: number): MessageInitShape<typeof DelayBatchSc
     samples.push({ session: SESSIONS[session]!, atNs: at, text });
   }
   return {
-    sessions: SESSIONS,
+    sessions: SESSIONS.map((session, place) => ({ ...session, stateful: isStateful(place, nth) })),
     summaries: SESSIONS.map((_, place) => someSummary(agent, place, nth)),
     samples: {
       session: column.map(({ session }) => session),
@@ -194,6 +198,7 @@ function groupOf(row: Delay | RoundTrip, groups: Map<string, SummaryFact[]>, ste
   const group = groups.get(`${windowOf(startNs, stepNs)} ${row.agent} ${nameOfAnswer(row.session)}`) ?? [];
   const times = group.map(({ summary }) => summary.fromNs).toSorted((a, b) => Number(a - b));
   expect([startNs, nsOfTime(row.endTime), row.interface]).toEqual([times[0], times.at(-1)! + 10n * S, "eth0"]);
+  expect(row.session?.stateful).toBe(group.some(({ stateful }) => stateful));
   expectCounts(row.packets!, group);
   return group;
 }
@@ -203,7 +208,7 @@ function expectCounts(packets: PacketCounts, group: Group): void {
     group.reduce((total, { summary }) => total + (count(summary) ?? 0n), 0n);
   const sent = sum(({ sentPackets }) => sentPackets);
   const lost = sum(({ lostPackets }) => lostPackets);
-  const stateful = group[0]?.session.stateful === true;
+  const stateful = group.every((fact) => fact.stateful);
   expect(packets).toMatchObject({
     sent,
     lost,

@@ -90,7 +90,8 @@ export interface DelaySampleRow {
   readonly roundTripNs: bigint;
 }
 
-const SESSION = `sender_address, reflector_address, sender_port, reflector_port, ssid, dscp, authenticated, stateful`;
+// Whether the reflector is stateful shows only in its answers.
+const SESSION = "sender_address, reflector_address, sender_port, reflector_port, ssid, dscp, authenticated";
 
 /** SQL of a sum that is known only if all its parts are. */
 const knownSum = (column: string) => `if(countIf(${column} IS NULL) > 0, NULL, sum(${column}))`;
@@ -122,7 +123,7 @@ export async function listDelays(
   if (ways.includes("round_trip")) timed.push(mergedDistribution("residence"));
   const rows = await store.query(
     `SELECT intDiv(from_ns, {step:UInt64}) AS window, agent, interface, ${SESSION},
-      min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(sent_packets) AS sum_sent,
+      max(stateful) AS is_stateful, min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(sent_packets) AS sum_sent,
       sum(received_packets) AS sum_received, sum(lost_packets) AS sum_lost,
       ${knownSum("lost_forward_packets")} AS sum_lost_forward,
       ${knownSum("lost_backward_packets")} AS sum_lost_backward, sum(duplicate_packets) AS sum_duplicate,
@@ -154,7 +155,7 @@ export async function listDelaySamples(
   if (after !== undefined) conditions.add("to_ns >= {place_ns:UInt64}");
   addPlace(conditions, "at_ns", "place", after);
   const rows = await store.query(
-    `SELECT ${ROW_IDENTITY}, ${SESSION}, number, at_ns, forward, backward, round_trip, place
+    `SELECT ${ROW_IDENTITY}, ${SESSION}, stateful AS is_stateful, number, at_ns, forward, backward, round_trip, place
     FROM delay_record
     ARRAY JOIN sample_sequence AS number, sample_at_ns AS at_ns, sample_forward_ns AS forward,
       sample_backward_ns AS backward, sample_round_trip_ns AS round_trip, arrayEnumerate(sample_at_ns) AS place
@@ -221,7 +222,7 @@ function sessionRow(row: SqlRow): SessionRow {
     ssid: number("ssid"),
     dscp: number("dscp"),
     authenticated: Boolean(row["authenticated"]),
-    stateful: Boolean(row["stateful"]),
+    stateful: Boolean(row["is_stateful"]),
   };
 }
 

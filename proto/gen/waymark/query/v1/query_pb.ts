@@ -1942,6 +1942,8 @@ export type DelaySession = Message<"waymark.query.v1.DelaySession"> & {
   authenticated: boolean;
 
   /**
+   * The reflector has numbered its answers itself.
+   *
    * @generated from field: bool stateful = 8;
    */
   stateful: boolean;
@@ -2200,7 +2202,7 @@ export type PacketCounts = Message<"waymark.query.v1.PacketCounts"> & {
   lossRatio?: number | undefined;
 
   /**
-   * Absent unless the reflector is stateful.
+   * Absent unless the reflector is stateful and the two could be told apart all the time.
    *
    * @generated from field: optional uint64 lost_forward = 5;
    */
