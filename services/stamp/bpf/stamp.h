@@ -155,7 +155,7 @@ enum stamp_event_kind {
 /* What happened to a packet of a sender. Timestamps as they came; 64-bit in network order as numbers. */
 struct stamp_event {
 	__u64 sent_ns;	   /* T1, since the Unix epoch */
-	__u64 elapsed_ns;  /* T4 - T1, by the monotonic clock */
+	__u64 elapsed_ns;  /* of an answer: T4 - T1 by the monotonic clock; of a departure: that clock */
 	__be64 received;   /* T2 */
 	__be64 answered;   /* T3 */
 	__u32 session;

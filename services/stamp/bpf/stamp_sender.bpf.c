@@ -153,6 +153,7 @@ static __noinline int stamp_depart(struct __sk_buff *skb, const struct wm_packet
 	event = stamp_event_of(STAMP_EVENT_SENT);
 	if (event) {
 		event->sent_ns = slot->sent_ns;
+		event->elapsed_ns = monotonic_ns;
 		event->session = *session;
 		event->sequence = sequence;
 		bpf_ringbuf_submit(event, 0);

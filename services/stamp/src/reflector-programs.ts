@@ -101,3 +101,6 @@ export function reflectorCounters(object: ReflectorObject): Record<string, bigin
     ),
   );
 }
+
+/** Stamp's own programs, which take nothing away that is not theirs: they may run in any order. */
+export const STAMP_PROGRAMS: readonly string[] = ["stamp_reflect", "stamp_answer", "stamp_send", "stamp_collect"];

@@ -1,0 +1,201 @@
+import type { Logger, Publisher } from "@waymark/agent";
+import { type BpfRingBuffer, monotonicNow } from "@waymark/bpf-runtime";
+import type { WallClock } from "@waymark/probe";
+import type { StampEvent } from "../bpf/stamp_sender.gen.ts";
+import type { SenderOptions } from "./options.ts";
+import { pause } from "./pause.ts";
+import { delayPayloads, type ReportedSample } from "./publish.ts";
+import type { SenderOutput } from "./sender-output.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Summary } from "./stats/summary.ts";
+import type { TestSession } from "./test-session.ts";
+
+/** What measuring needs. */
+export interface MeasuringDependencies {
+  readonly options: SenderOptions;
+  readonly sessions: Sessions;
+  readonly clock: WallClock;
+  readonly output: SenderOutput;
+  readonly logger: Logger;
+  readonly publisher: Publisher;
+  readonly events: BpfRingBuffer<StampEvent>;
+  /** What to add to CLOCK_MONOTONIC for the times of the statistics: they do not jump when the wall clock is set. */
+  readonly timelineNs: bigint;
+  /** Looks after clock, interface, keys and lease; throws what ends the measurement. */
+  readonly keepUp: () => void;
+}
+
+/** `kind` of an event (stamp.h). */
+const EVENT_SENT = 1;
+const KEEP_UP_MS = 1000;
+/** How often packets are given up, and a terminal is drawn. */
+const LOOK_MS = 50;
+/** How long events may gather before they are read. */
+const GATHER_MS = 2;
+const NS_PER_MS = 1_000_000n;
+/** A wall clock that moved by more against CLOCK_MONOTONIC was set. */
+const STEP_NS = 1_000_000n;
+/** Samples that may wait for their report. */
+const MAX_SAMPLES = 100_000;
+
+/** What a sender does between start and end: sends when it is time, takes in what the programs tell, gives up, reports. */
+export class Measuring {
+  readonly #deps: MeasuringDependencies;
+  readonly #stop = new AbortController();
+  #offsetNs: bigint;
+  #samples: ReportedSample[] = [];
+  #samplesDropped = 0n;
+  #clockSteps = 0n;
+  #failure: unknown;
+
+  constructor(deps: MeasuringDependencies) {
+    this.#deps = deps;
+    this.#offsetNs = deps.timelineNs;
+  }
+
+  /** Cumulative: what the packet programs do not count. */
+  counters(): Record<string, bigint> {
+    const { all } = this.#deps.sessions;
+    const sum = (of: (session: TestSession) => number) =>
+      BigInt(all.reduce((total, session) => total + of(session), 0));
+    return {
+      handed_out: sum((session) => session.handedOut),
+      skipped: sum((session) => session.skipped),
+      socket_failures: sum((session) => session.socketFailures),
+      unmatched_answers: sum((session) => session.stats.unmatched),
+      samples_dropped: this.#samplesDropped,
+      clock_steps: this.#clockSteps,
+    };
+  }
+
+  /** Measures until all packets have their fate; after `signal` is aborted, those that are under way. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { events, clock, keepUp } = this.#deps;
+    const stop = this.#stop.signal;
+    const keeping = setInterval(() => this.#attempt(keepUp), KEEP_UP_MS);
+    const looking = setInterval(() => this.#attempt(() => this.#look()), LOOK_MS);
+    const steps = this.#watchSteps(clock.changes(stop));
+    const reading = this.#read(events);
+    try {
+      await this.#sendAll(AbortSignal.any([signal, stop]));
+      await this.#awaitFates();
+    } finally {
+      clearInterval(keeping);
+      clearInterval(looking);
+      this.#stop.abort();
+      events.close();
+      await Promise.all([steps, reading]);
+      this.#finish();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#failure ??= error;
+      this.#stop.abort();
+    }
+  }
+
+  async #sendAll(ended: AbortSignal): Promise<void> {
+    const { sessions } = this.#deps;
+    while (!ended.aborted) {
+      const now = monotonicNow();
+      for (const session of sessions.all) session.sendDue(now);
+      const due = sessions.dueNs;
+      if (due === undefined) return;
+      const left = due - monotonicNow();
+      await pause(Math.max(1, Number(left / NS_PER_MS)), ended);
+    }
+    for (const session of sessions.all) session.sendNoMore();
+  }
+
+  /** Until every packet is answered or given up; what never left does not hold us up. */
+  async #awaitFates(): Promise<void> {
+    const { sessions, options } = this.#deps;
+    const until = monotonicNow() + options.wait + BigInt(LOOK_MS) * NS_PER_MS;
+    while (!this.#stop.signal.aborted && !sessions.areDone && monotonicNow() < until) {
+      await pause(GATHER_MS, this.#stop.signal);
+    }
+    this.#look();
+  }
+
+  async #read(events: BpfRingBuffer<StampEvent>): Promise<void> {
+    for await (const batch of events.batches()) {
+      for (const event of batch) this.#take(event);
+      await pause(GATHER_MS, this.#stop.signal);
+    }
+  }
+
+  #take(event: StampEvent): void {
+    const { sessions, timelineNs, output, options } = this.#deps;
+    const session = sessions.all[event.session];
+    if (!session) return;
+    if (event.kind === EVENT_SENT) {
+      session.departed(event.sequence, event.elapsed_ns, event.elapsed_ns + timelineNs);
+      return;
+    }
+    const { answer, verdict } = session.arrived(event);
+    output.answer(session.view, event.length, answer, verdict);
+    if (!options.samples || !verdict.delays) return;
+    const reported = sessions.reported[event.session];
+    if (!reported || this.#samples.length >= MAX_SAMPLES) {
+      this.#samplesDropped++;
+      return;
+    }
+    const { forwardNs, backwardNs, roundTripNs } = verdict.delays;
+    const { sequence, t1Ns: atNs } = answer;
+    this.#samples.push({ session: reported, sequence, atNs, forwardNs, backwardNs, roundTripNs });
+  }
+
+  /** Gives up what nobody can answer in time any more; shows and reports what is complete. */
+  #look(): void {
+    const { sessions, timelineNs, output, events } = this.#deps;
+    const now = monotonicNow();
+    // Everything from before `now` is in the ring, and then in the statistics.
+    if (!events.closed)
+      for (let batch = events.read(); batch; batch = events.read()) for (const event of batch) this.#take(event);
+    for (const [number, session] of sessions.all.entries()) {
+      this.#report(number, session.stats.expire(now + timelineNs));
+    }
+    output.refresh(
+      sessions.all.map(({ view }) => view),
+      now,
+    );
+  }
+
+  #report(number: number, intervals: readonly Summary[]): void {
+    const { sessions, output, publisher, options, timelineNs } = this.#deps;
+    const session = sessions.reported[number];
+    const view = sessions.all[number]?.view;
+    if (!session || !view || intervals.length === 0) return;
+    const shiftNs = this.#offsetNs - timelineNs;
+    for (const interval of intervals) output.interval(view, interval);
+    const summaries = intervals.map((summary) => ({ session, summary, waitNs: options.wait, shiftNs }));
+    const samples = this.#samples;
+    this.#samples = [];
+    for (const payload of delayPayloads(summaries, samples)) publisher.publish(payload);
+  }
+
+  #finish(): void {
+    const { sessions, timelineNs, output } = this.#deps;
+    const now = monotonicNow() + timelineNs;
+    for (const [number, session] of sessions.all.entries()) this.#report(number, session.stats.finish(now));
+    output.end(sessions.all.map(({ view }) => view));
+  }
+
+  /** T1 and T4 are of one clock's stretch, and so are T2 and T3; one-way figures across a step are not, and say so. */
+  async #watchSteps(changes: AsyncIterable<unknown>): Promise<void> {
+    const { clock, logger, keepUp } = this.#deps;
+    for await (const _ of changes) {
+      const by = clock.offsetNs() - this.#offsetNs;
+      if (by <= STEP_NS && by >= -STEP_NS) continue;
+      this.#offsetNs += by;
+      this.#clockSteps++;
+      this.#attempt(keepUp);
+      logger.warn("wall clock stepped: one-way delays before and after differ by as much", { by_ms: Number(by) / 1e6 });
+    }
+  }
+}

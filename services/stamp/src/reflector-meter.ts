@@ -1,0 +1,126 @@
+import { randomInt } from "node:crypto";
+import { type BpfRingBuffer, interfaceCounters, interfaceInfo, monotonicNow } from "@waymark/bpf-runtime";
+import { Attachment, attachHook, linkHeaderLength, type WallClock } from "@waymark/probe";
+import type { StampRequest, StampSessionKey } from "../bpf/stamp_reflector.gen.ts";
+import type { HmacState } from "./codec/hmac-state.ts";
+import {
+  loadReflector,
+  type ReflectorKernelConfig,
+  type ReflectorObject,
+  reflectorCounters,
+  STAMP_PROGRAMS,
+  setKeys,
+  setOwnAddresses,
+} from "./reflector-programs.ts";
+import { wireClock } from "./wire-clock.ts";
+
+/** How to attach. */
+export interface ReflectorMeterOptions {
+  readonly device: string;
+  readonly clock: WallClock;
+  readonly order: "first" | "last";
+  readonly taiOffsetS: number;
+  readonly config: Omit<ReflectorKernelConfig, "l2Length" | "ifindex" | "mark" | "leased">;
+  /** Of authenticated mode. */
+  readonly keys?: ReadonlyMap<number, HmacState>;
+}
+
+/** Without a sign of life for so long, programs that outlive the process let packets pass. */
+const LEASE_NS = 3_000_000_000n;
+const MAX_MARK = 0xffff_ffff;
+
+/** The reflector's programs on one interface. */
+export class ReflectorMeter implements Disposable {
+  readonly hook: "tcx" | "clsact";
+  readonly l2Length: number;
+  readonly #object: ReflectorObject;
+  readonly #attachments: readonly Attachment[];
+  readonly #ifindex: number;
+  readonly #options: ReflectorMeterOptions;
+
+  /** @throws when the interface is gone or unsuitable, or the kernel or the privileges do not suffice */
+  constructor(options: ReflectorMeterOptions) {
+    const { device, order, config } = options;
+    const { ifindex, linkType } = interfaceInfo(device);
+    this.#options = options;
+    this.#ifindex = ifindex;
+    this.hook = attachHook();
+    this.l2Length = linkHeaderLength(device, linkType);
+    const mark = randomInt(1, MAX_MARK);
+    this.#object = loadReflector({ ...config, l2Length: this.l2Length, ifindex, mark, leased: this.hook === "clsact" });
+    try {
+      if (options.keys) this.setKeys(options.keys);
+      this.keepAlive();
+      const place = { ifindex, hook: this.hook, order, tolerated: STAMP_PROGRAMS };
+      // T3 first: an answer without it must not leave.
+      this.#attachments = [
+        new Attachment(this.#object.program("stamp_answer"), { ...place, direction: "egress" }),
+        new Attachment(this.#object.program("stamp_reflect"), { ...place, direction: "ingress" }),
+      ];
+    } catch (error) {
+      this.#object.close();
+      throw error;
+    }
+  }
+
+  /** Follows the clock and the interface's addresses, and tells the programs that we live. At least once in three seconds. */
+  keepAlive(): void {
+    const { clock, config, taiOffsetS } = this.#options;
+    const lease = { stamp_lease_until_ns: monotonicNow() + LEASE_NS };
+    this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS), ...lease });
+    setOwnAddresses(this.#object, interfaceInfo(this.#ifindex).addresses);
+  }
+
+  /** Answers are signed with these from now on. */
+  setKeys(states: ReadonlyMap<number, HmacState>): void {
+    setKeys(this.#object, states);
+  }
+
+  /** What became of the packets for our port, by reason. */
+  counters(): Record<string, bigint> {
+    return reflectorCounters(this.#object);
+  }
+
+  /** What the interface itself has received. */
+  interfacePackets(): bigint {
+    return interfaceCounters(this.#ifindex).rxPackets;
+  }
+
+  /** Requests that user space has to answer. One reader. */
+  requests(signal: AbortSignal): BpfRingBuffer<StampRequest> {
+    return this.#object.ringBuffer("requests", { signal });
+  }
+
+  /** Sends a whole frame by the interface; T3 and HMAC are written on its way. */
+  send(frame: Uint8Array): boolean {
+    return this.#object.program("stamp_inject").testRun({ data: frame, dataSizeOut: 0 }).retval === 0;
+  }
+
+  /** Goes back to the place in the chain that was asked for; true if somebody had taken it. */
+  keepPlace(): boolean {
+    return this.#attachments.map((attachment) => attachment.keepPlace()).includes(true);
+  }
+
+  /** Forgets sessions without requests for so long; what is left. */
+  forgetIdleSessions(timeoutNs: bigint): { readonly forgotten: number; readonly open: number } {
+    const sessions = this.#object.map("sessions");
+    const since = monotonicNow() - timeoutNs;
+    const idle: StampSessionKey[] = [];
+    let open = 0;
+    for (const [key, session] of sessions.entries()) {
+      if (session.last_seen_ns < since) idle.push(key);
+      else open++;
+    }
+    for (const key of idle) sessions.delete(key);
+    return { forgotten: idle.length, open };
+  }
+
+  close(): void {
+    for (const attachment of [...this.#attachments].reverse()) attachment[Symbol.dispose]();
+    this.#object.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

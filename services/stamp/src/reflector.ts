@@ -1,0 +1,155 @@
+import { CommandError, createLogger } from "@waymark/agent";
+import { interfaceInfo } from "@waymark/bpf-runtime";
+import { type Cidr, parseAddress, parseCidr, sameAddress } from "@waymark/packet";
+import {
+  agentIdentity,
+  checkInterface,
+  lockInstance,
+  openAgentPublisher,
+  Telemetry,
+  UnseenPackets,
+  type WallClock,
+} from "@waymark/probe";
+import { enforceClock } from "./clock-guard.ts";
+import { estimateError } from "./codec/error-estimate.ts";
+import { SYNC_SOURCE, TIMESTAMP_METHOD } from "./codec/timestamp-method.ts";
+import { KeyRing } from "./key-ring.ts";
+import type { ReflectorOptions } from "./options.ts";
+import { pause } from "./pause.ts";
+import { CAUTIOUS_POLICY, type ReflectorPolicy } from "./reflect/policy.ts";
+import type { ReflectorClock } from "./reflect/request.ts";
+import { ReflectorMeter } from "./reflector-meter.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { UserPath } from "./user-path.ts";
+import { VERSION } from "./version.ts";
+import { taiOffset } from "./wire-clock.ts";
+
+/** How often lease, clock, addresses, keys and sessions are looked after. */
+const TICK_MS = 1000;
+/** How long the last report may take at an orderly end. */
+const FLUSH_MS = 5000;
+
+/** Answers test packets until `signal` is aborted. @throws when it cannot, with a message of one line and an exit code */
+export async function runReflector(
+  options: ReflectorOptions,
+  signal: AbortSignal,
+  { clock, terminal }: Surroundings,
+): Promise<void> {
+  const logger = createLogger({ name: "stamp", level: options.debug ? "debug" : options.logLevel });
+  const allowed = options.allow.map(cidrOf);
+  enforceClock(clock, options);
+  const keyRing = options.authKeyFile === undefined ? undefined : new KeyRing(options.authKeyFile);
+  const { device, port } = options;
+  const { ifindex } = interfaceInfo(device);
+  const taken = `a stamp reflector runs on ${device} port ${port} already; choose another with -p`;
+  await using _lock = await lockInstance({ service: "stamp", role: `reflector/${port}`, ifindex, taken });
+  const identity = agentIdentity({ service: "stamp", role: "reflector", interface: device, version: VERSION }, options);
+  using meter = new ReflectorMeter({
+    device,
+    clock,
+    order: options.order,
+    taiOffsetS: taiOffset(clock, options.taiOffset),
+    config: {
+      port,
+      authenticated: keyRing !== undefined,
+      stateful: options.stateful,
+      sessions: options.sessionTable,
+      allowed,
+      ratePerSecond: options.rateLimit,
+      viaStack: false,
+      format: options.timestamps,
+      dscp: options.answerDscp,
+      copyEcn: options.copyEcn,
+    },
+    ...(keyRing && { keys: keyRing.states() }),
+  });
+  const unseen = new UnseenPackets();
+  const userPath = new UserPath({
+    policy: policyOf(options, keyRing, device),
+    clock: () => reflectorClock(clock, options),
+    layer: meter.l2Length > 0 ? { link: "ethernet" } : { link: "raw" },
+    stateful: options.stateful,
+    send: (frame) => meter.send(frame),
+  });
+  const counters = () => ({ ...meter.counters(), ...userPath.counters(), unseen: unseen.total });
+  const telemetry = new Telemetry(identity);
+  telemetry.watch(device);
+  await using _server = await telemetry.serve(options.metrics, options.healthFile);
+  const publisher = openAgentPublisher({ identity, reporting: options, clock, counters, logger });
+  telemetry.follow(publisher, counters);
+  logger.info("reflecting", {
+    interface: device,
+    port,
+    hook: meter.hook,
+    mode: keyRing ? "authenticated" : "unauthenticated",
+    stateful: options.stateful,
+    synchronised: clock.health().synchronised,
+  });
+  const stop = new AbortController();
+  const ended = AbortSignal.any([signal, stop.signal]);
+  const answering = userPath.run(meter.requests(ended));
+  try {
+    while (!ended.aborted) {
+      await pause(TICK_MS, ended);
+      checkInterface(device, ifindex);
+      if (keyRing?.refresh(logger)) meter.setKeys(keyRing.states());
+      meter.keepAlive();
+      if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
+      if (options.stateful) meter.forgetIdleSessions(options.sessionTimeout);
+      if (options.output) terminal.write(`${outputLine(options.format, clock.nowNs(), counters())}\n`);
+    }
+  } finally {
+    stop.abort();
+    await answering;
+    telemetry.end();
+    await publisher.flush({ deadlineMs: FLUSH_MS });
+    await publisher.close();
+  }
+  logger.info("ended", countersText(counters()));
+}
+
+function cidrOf(text: string): Cidr {
+  const result = parseCidr(text);
+  if (!result.ok) throw new CommandError(`--allow ${text}: ${result.reason}`);
+  return result.cidr;
+}
+
+function policyOf(options: ReflectorOptions, keyRing: KeyRing | undefined, device: string): ReflectorPolicy {
+  return {
+    ...CAUTIOUS_POLICY,
+    mode: keyRing ? "authenticated" : "unauthenticated",
+    key: (ssid) => keyRing?.keys.forSsid(ssid),
+    isOwnAddress: (address) =>
+      interfaceInfo(device).addresses.some((text) => sameAddress(parseAddress(text) ?? new Uint8Array(), address)),
+    dscp: options.answerDscp ?? "copy",
+    copyEcn: options.copyEcn,
+  };
+}
+
+function reflectorClock(clock: WallClock, options: ReflectorOptions): ReflectorClock {
+  const { synchronised, maxErrorNs } = clock.health();
+  return {
+    transmitNs: clock.nowNs(),
+    errorEstimate: estimateError(maxErrorNs, synchronised, options.timestamps),
+    taiOffsetS: taiOffset(clock, options.taiOffset),
+    syncSource: synchronised ? (options.enforcePtp ? SYNC_SOURCE.ptp : SYNC_SOURCE.ntp) : SYNC_SOURCE.freeRunning,
+    receiveMethod: TIMESTAMP_METHOD.swLocal,
+    transmitMethod: TIMESTAMP_METHOD.swLocal,
+  };
+}
+
+function countersText(counters: Readonly<Record<string, bigint>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(counters).flatMap(([name, count]) => (count > 0n ? [[name, String(count)]] : [])),
+  );
+}
+
+function outputLine(format: "text" | "jsonl", atNs: bigint, counters: Readonly<Record<string, bigint>>): string {
+  const counted = countersText(counters);
+  if (format === "jsonl") return JSON.stringify({ at_ns: String(atNs), ...counted });
+  return (
+    Object.entries(counted)
+      .map(([name, count]) => `${name} ${count}`)
+      .join("  ") || "no test packets yet"
+  );
+}

@@ -1,0 +1,86 @@
+import { writeFileSync } from "node:fs";
+import { CommandError } from "@waymark/agent";
+import type { SenderOptions } from "./options.ts";
+import { answerLine } from "./report/answer-line.ts";
+import { answerJson, summaryJson } from "./report/json-lines.ts";
+import { histogramProblem, LinearHistogram } from "./report/linear-histogram.ts";
+import { LiveView } from "./report/live-view.ts";
+import type { SessionView } from "./report/session-view.ts";
+import { summaryText } from "./report/summary-text.ts";
+import type { Answer } from "./stats/answer.ts";
+import type { AnswerVerdict } from "./stats/session-stats.ts";
+import type { Summary } from "./stats/summary.ts";
+import type { Terminal } from "./surroundings.ts";
+
+/** Above so many answers a second not every one gets a line, unless asked for by --samples. */
+const MAX_LINES_PER_S = 100;
+/** How often a terminal is drawn anew. */
+const REDRAW_NS = 200_000_000n;
+
+/** What a sender shows while it measures and at the end. */
+export class SenderOutput {
+  readonly #terminal: Terminal;
+  readonly #options: SenderOptions;
+  readonly #live: LiveView | undefined;
+  readonly #everyAnswer: boolean;
+  readonly #histogram: LinearHistogram | undefined;
+  #drawnNs = 0n;
+
+  /** @throws CommandError for a histogram that cannot be */
+  constructor(options: SenderOptions, terminal: Terminal) {
+    this.#terminal = terminal;
+    this.#options = options;
+    const isText = options.format === "text";
+    this.#live = isText && terminal.isTty ? new LiveView() : undefined;
+    const perSecond = (options.host.length * 1e9) / Number(options.interval);
+    this.#everyAnswer = options.samples || (isText && perSecond <= MAX_LINES_PER_S);
+    this.#histogram = histogramOf(options);
+  }
+
+  /** An answer. */
+  answer(session: SessionView, octets: number, answer: Answer, verdict: AnswerVerdict): void {
+    if (verdict.delays) this.#histogram?.add(verdict.delays.roundTripNs);
+    if (!this.#everyAnswer || this.#live) return;
+    const { host, summary } = session;
+    this.#line(
+      this.#options.format === "jsonl"
+        ? answerJson(session, answer, verdict)
+        : answerLine(host, octets, answer, verdict, summary.trust),
+    );
+  }
+
+  /** An interval whose packets all have their fate. */
+  interval(session: SessionView, interval: Summary): void {
+    if (this.#options.format === "jsonl") this.#line(summaryJson("interval", session, interval));
+    else if (!this.#live && !this.#everyAnswer) this.#line(summaryText({ ...session, summary: interval }));
+  }
+
+  /** Draws the live view anew, if there is one and it is time. */
+  refresh(sessions: readonly SessionView[], nowNs: bigint): void {
+    if (!this.#live || nowNs - this.#drawnNs < REDRAW_NS) return;
+    this.#drawnNs = nowNs;
+    this.#terminal.write(this.#live.frame(sessions, this.#terminal.columns));
+  }
+
+  /** The summaries, and the file of --hist. */
+  end(sessions: readonly SessionView[]): void {
+    for (const session of sessions) {
+      this.#line(
+        this.#options.format === "jsonl" ? summaryJson("summary", session, session.summary) : summaryText(session),
+      );
+    }
+    if (this.#histogram) writeFileSync(this.#options.histpath, this.#histogram.line());
+  }
+
+  #line(text: string): void {
+    this.#terminal.write(`${text}\n`);
+  }
+}
+
+function histogramOf({ hist }: SenderOptions): LinearHistogram | undefined {
+  if (!hist) return undefined;
+  const [bins = 0, minMs = 0, maxMs = 0] = hist;
+  const problem = histogramProblem({ bins, minMs, maxMs });
+  if (problem !== undefined) throw new CommandError(`--hist: ${problem}`);
+  return new LinearHistogram({ bins, minMs, maxMs });
+}
