@@ -1,0 +1,2 @@
+export { flowmonCommand } from "./cli.ts";
+export { run } from "./main.ts";
