@@ -1,4 +1,5 @@
-// npm test [-- STAGE…] [-- JEST ARGUMENTS]: set-up, then check, unit, bpf, netns, store, integration, kernels.
+// npm test [-- STAGE…] [-- JEST ARGUMENTS]: set-up, then check, unit, bpf, netns, store, integration, compose, containers,
+// kernels.
 // Ends with one line `N passed, N failed, N skipped`; exit 1 if anything failed. REQUIRE_PRIVILEGED=1 and
 // REQUIRE_DOCKER=1 turn what would be skipped for want of root or Docker into failures.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -14,12 +15,18 @@ const alone = ["--runInBand", "--testTimeout=120000"];
 
 const stages = {
   check: { script: "scripts/check.mjs" },
-  unit: { files: /^(?!.*\.(bpf|kernel|netns|store|system)\.test\.ts$).*\.test\.ts$/, options: ["--maxWorkers=2"] },
+  unit: {
+    files: /^(?!.*\.(bpf|kernel|netns|store|system|compose|container)\.test\.ts$).*\.test\.ts$/,
+    options: ["--maxWorkers=2"],
+  },
   bpf: { files: /\.(bpf|kernel)\.test\.ts$/, options: alone, namespaces: ["--net", "--mount", "--pid"] },
   netns: { files: /\.netns\.test\.ts$/, options: alone, namespaces: ["--net", "--mount", "--pid"] },
   store: { files: /\.store\.test\.ts$/, options: alone },
   // no process namespace here: container engines name processes by their ids on the host
   integration: { files: /\.system\.test\.ts$/, options: alone, namespaces: ["--net", "--mount"] },
+  // on the host itself: published ports, host networking; its images serve the containers' tests, too
+  compose: { files: /\.compose\.test\.ts$/, options: alone },
+  containers: { files: /\.container\.test\.ts$/, options: alone, namespaces: ["--net", "--mount"] },
   kernels: { script: "scripts/kernels/test.mjs" },
 };
 const deadlinesMs = { unit: 5 * MINUTE_MS, netns: 25 * MINUTE_MS, integration: 30 * MINUTE_MS };

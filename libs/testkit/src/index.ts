@@ -8,6 +8,7 @@ export {
   type SentDatagrams,
   sendDatagrams,
 } from "./datagrams.ts";
+export { describeWithDocker, whyNoDocker } from "./docker.ts";
 export { CommandError, type ExecOptions, type ExecResult, exec } from "./exec.ts";
 export { type FrameOptions, sendFrames } from "./frames.ts";
 export { type Iperf3Options, type Iperf3Result, runIperf3, startIperf3Server } from "./iperf3.ts";

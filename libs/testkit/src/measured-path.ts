@@ -34,6 +34,8 @@ export interface PathOptions {
   readonly layer3?: boolean;
   /** Replace the link behind the router by a wire with delay, jitter, reordering, … */
   readonly wire?: WireOptions;
+  /** Hosts ("source", "sink", "collector") that live where these processes do, such as containers; namespaces otherwise. */
+  readonly processes?: Readonly<Record<string, number>>;
 }
 
 const MEASURED_DEVICE = "eth0";
@@ -72,7 +74,7 @@ export class MeasuredPath implements AsyncDisposable {
 
   /** Builds the namespaces and waits until all links are up and all addresses usable. @throws {CommandError} */
   static async create(options: PathOptions = {}): Promise<MeasuredPath> {
-    const lab = await NetLab.create();
+    const lab = await NetLab.create(options.processes);
     try {
       return await MeasuredPath.#build(lab, options);
     } catch (error) {

@@ -32,18 +32,26 @@ export class NetLab implements AsyncDisposable {
   readonly folder: string;
   #namespaces = new Map<string, Namespace>();
   #devicesHere: string[] = [];
+  readonly #processes: Readonly<Record<string, number>>;
 
-  private constructor(prefix: string, folder: string) {
+  private constructor(prefix: string, folder: string, processes: Readonly<Record<string, number>>) {
     this.prefix = prefix;
     this.folder = folder;
+    this.#processes = processes;
   }
 
-  /** Makes an empty lab. @throws {Error} not permitted, or iproute2 is missing */
-  static async create(): Promise<NetLab> {
+  /**
+   * Makes an empty lab.
+   *
+   * @param processes labels of namespaces that are there already, such as a container's: the id of a process that lives in
+   *   each. They outlive the lab if the process does.
+   * @throws {Error} not permitted, or iproute2 is missing
+   */
+  static async create(processes: Readonly<Record<string, number>> = {}): Promise<NetLab> {
     requirePrivileged();
     requireTool("ip");
     const prefix = `wm${process.pid}-${randomBytes(3).toString("hex")}`;
-    return new NetLab(prefix, await mkdtemp(join(tmpdir(), `${prefix}-`)));
+    return new NetLab(prefix, await mkdtemp(join(tmpdir(), `${prefix}-`)), processes);
   }
 
   /** The namespaces that exist now. */
@@ -56,8 +64,14 @@ export class NetLab implements AsyncDisposable {
     if (this.#namespaces.has(label)) throw new RangeError(`namespace ${label}: there is one already`);
     if (this.#namespaces.size >= MAX_NAMESPACES) throw new RangeError(`more than ${MAX_NAMESPACES} namespaces`);
     const ns = new Namespace(label, `${this.prefix}-${label}`);
-    await exec(["ip", "netns", "add", ns.kernelName ?? ""]);
+    const pid = this.#processes[label];
+    const words = pid === undefined ? ["add", ns.kernelName ?? ""] : ["attach", ns.kernelName ?? "", String(pid)];
+    await exec(["ip", "netns", ...words]);
     this.#namespaces.set(label, ns);
+    // container engines switch IPv6 off where they give no such address
+    if (pid !== undefined) {
+      await ns.sysctl({ "net.ipv6.conf.all.disable_ipv6": 0, "net.ipv6.conf.default.disable_ipv6": 0 });
+    }
     await ns.sysctl({
       "net.ipv6.conf.default.accept_dad": 0,
       "net.ipv6.conf.default.router_solicitations": 0,

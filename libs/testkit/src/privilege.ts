@@ -65,30 +65,43 @@ export function describePrivileged(name: string, second: SuiteNeeds | (() => voi
   const body = typeof second === "function" ? second : third;
   const { tools = [], unless = () => undefined } = typeof second === "function" ? {} : second;
   if (body === undefined) throw new RangeError(`${name}: no body`);
-  const why = whyUnprivileged() ?? whyToolsMissing(tools);
+  const why = whyUnprivileged() ?? whyMissing(tools);
   describeUnless(why, why === undefined ? unless() : undefined, name, body);
 }
 
 /** `describe` for tests that need programs but no root; skipped or failed like describePrivileged. */
 export function describeWithTools(name: string, tools: readonly string[], body: () => void): void {
-  describeUnless(whyToolsMissing(tools), undefined, name, body);
+  describeUnless(whyMissing(tools), undefined, name, body);
 }
 
-function whyToolsMissing(tools: readonly string[]): string | undefined {
+/** Why programs are missing, or undefined. */
+export function whyMissing(tools: readonly string[]): string | undefined {
   const missing = tools.filter((tool) => findTool(tool) === undefined);
   return missing.length > 0 ? `needs ${missing.join(", ")}, not installed` : undefined;
 }
 
-function describeUnless(host: string | undefined, kernel: string | undefined, name: string, body: () => void): void {
+/**
+ * `describe`, unless there is a reason why not.
+ *
+ * @param host a reason that lies in this host: a loud skip, or a failure under `variable`=1
+ * @param kernel a reason that lies in its kernel: always a skip
+ */
+export function describeUnless(
+  host: string | undefined,
+  kernel: string | undefined,
+  name: string,
+  body: () => void,
+  variable: "REQUIRE_PRIVILEGED" | "REQUIRE_DOCKER" = "REQUIRE_PRIVILEGED",
+): void {
   const why = host ?? kernel;
   const { describe, test } = globalThis as JestGlobals;
   if (describe === undefined || test === undefined) throw new Error(`${name}: not inside jest`);
   if (why === undefined) {
     describe(name, body);
-  } else if (host !== undefined && process.env["REQUIRE_PRIVILEGED"] === "1") {
+  } else if (host !== undefined && process.env[variable] === "1") {
     describe(name, () =>
       test("can run here", () => {
-        throw new Error(`${why}, and REQUIRE_PRIVILEGED=1 forbids to skip`);
+        throw new Error(`${why}, and ${variable}=1 forbids to skip`);
       }),
     );
   } else {

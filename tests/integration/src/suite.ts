@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { type Client, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { type LossBlock, LossVerdict, QueryService } from "@waymark/proto/query";
+import type { LossBlock } from "@waymark/proto/query";
 import { type ManagedProcess, MeasuredPath, type PathOptions, waitFor } from "@waymark/testkit";
+import type { Victim } from "./kills.ts";
+import { LossApi } from "./loss-api.ts";
+
+export { isComplete } from "./loss-api.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const SKEWED_AGENT = fileURLToPath(new URL("../fixtures/skewed-agent.ts", import.meta.url));
@@ -42,10 +44,10 @@ export interface HostClock {
 /** Source, router, sink and collector as a user starts them, each in a namespace of its own. */
 export class Suite<Path extends SuitePath = MeasuredPath> implements AsyncDisposable {
   readonly path: Path;
-  readonly client: Client<typeof QueryService>;
   readonly intervalNs: bigint;
   /** Where the query API answers, from the test's own namespace and from the collector's. */
   readonly url = "http://10.79.0.1:8080";
+  readonly api = new LossApi(this.url);
   readonly #options: SuiteOptions;
   readonly #storeDir: string;
   nats: ManagedProcess | undefined;
@@ -58,7 +60,6 @@ export class Suite<Path extends SuitePath = MeasuredPath> implements AsyncDispos
     this.#options = options;
     this.#storeDir = `${path.lab.folder}/store`;
     this.intervalNs = BigInt(Math.round((options.interval ?? 1) * 1e9));
-    this.client = createClient(QueryService, createGrpcTransport({ baseUrl: this.url }));
   }
 
   /** Builds the network and starts collector, sink and source, in this order; all three are ready. */
@@ -147,31 +148,33 @@ export class Suite<Path extends SuitePath = MeasuredPath> implements AsyncDispos
     return host.ns.spawn(clock ? underClock(clock, argv) : node(["altmark", ...argv]));
   }
 
+  /** The client of the query API. */
+  get client(): LossApi["client"] {
+    return this.api.client;
+  }
+
   /** All blocks so far, oldest first. */
-  async blocks(): Promise<LossBlock[]> {
-    const blocks: LossBlock[] = [];
-    let pageToken = "";
-    do {
-      const page = await this.client.listLoss({ pageToken, pageSize: 10_000 });
-      blocks.push(...page.blocks);
-      pageToken = page.nextPageToken;
-    } while (pageToken !== "");
-    return blocks;
+  blocks(): Promise<LossBlock[]> {
+    return this.api.blocks();
   }
 
   /** Waits until everything up to block `last` has a verdict, whatever it is. */
-  async settled(last: bigint, deadlineMs: number): Promise<void> {
-    let blocks: LossBlock[] = [];
-    const hasVerdict = async () => {
-      blocks = await this.blocks();
-      const isPending = ({ verdict }: LossBlock) => verdict === LossVerdict.PENDING;
-      const decided = blocks.some((block) => block.blockNumber >= last && !isPending(block));
-      return decided && !blocks.some((block) => block.blockNumber <= last && isPending(block));
-    };
-    await waitFor(hasVerdict, { deadlineMs, what: `a verdict for block ${last}` }).catch((error: Error) => {
-      const seen = blocks.slice(-12).map((block) => `${block.blockNumber} ${LossVerdict[block.verdict]}`);
-      throw new Error([error.message, ...seen, ...(this.collector?.stderr.slice(-5) ?? [])].join("\n"));
-    });
+  settled(last: bigint, deadlineMs: number): Promise<void> {
+    return this.api.settled(last, deadlineMs, () => this.collector?.stderr.slice(-5) ?? []);
+  }
+
+  /** SIGKILL; returns when the process has ended. */
+  async kill(victim: Victim): Promise<void> {
+    this[victim]?.signal("SIGKILL");
+    await this[victim]?.exited;
+  }
+
+  /** Starts what was killed. */
+  async revive(victim: Victim): Promise<void> {
+    if (victim === "nats") await this.startNats();
+    else if (victim === "collector") await this.startCollector();
+    else if (victim === "source") await this.startSource();
+    else await this.startSink();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -183,10 +186,6 @@ async function measuring(agent: ManagedProcess): Promise<void> {
   await agent.waitForLine(/measuring/, { deadlineMs: READY_MS, stream: "stderr" }).catch((error: Error) => {
     throw new Error(`${error.message}\n${[...agent.stderr, ...agent.stdout].join("\n")}`);
   });
-}
-
-export function isComplete(block: LossBlock): boolean {
-  return block.verdict === LossVerdict.COMPLETE;
 }
 
 /** The command that runs a service as it was built, under this Node. */
