@@ -14,12 +14,7 @@ export function formatHelp(spec: CommandSpec, command?: string): string {
   const sections = [
     `${title}: ${part.summary}`,
     section("Usage", chosen ? [usage(title, part)] : usages(spec)),
-    part.description === undefined
-      ? ""
-      : part.description
-          .split("\n")
-          .flatMap((line) => wrap(line, WIDTH))
-          .join("\n"),
+    part.description === undefined ? "" : paragraphs(part.description).join("\n"),
     section("Commands", chosen ? [] : commandRows(spec)),
     section("Arguments", (part.positionals ?? []).flatMap(positionalRows)),
     section("Options", optionRows(spec, command)),
@@ -110,6 +105,14 @@ function row(left: string, right: string): string[] {
   const head = `  ${left}`;
   if (head.length <= INDENT - 2) return [head.padEnd(INDENT) + first, ...indented];
   return [head, " ".repeat(INDENT) + first, ...indented];
+}
+
+/** Lines are filled anew; empty lines stay, and so do those that begin with a space. */
+function paragraphs(text: string): string[] {
+  return text
+    .replaceAll(/(?<!\n)\n(?![\n ])/g, " ")
+    .split("\n")
+    .flatMap((line) => (line.startsWith(" ") ? [line] : wrap(line, WIDTH)));
 }
 
 function wrap(text: string, width: number): string[] {

@@ -9,7 +9,7 @@ const spec = {
   name: "probe",
   version: "1.2.3",
   summary: "measure something",
-  description: "The first paragraph.\n\nThe second one.",
+  description: "The first\nparagraph.\n\nThe second one.",
   options: {
     ...agentOptions,
     interval: {
