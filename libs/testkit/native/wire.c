@@ -4,9 +4,10 @@
  * kernels without netem.
  *
  *   wire LEFT_NETNS LEFT_NAME RIGHT_NETNS RIGHT_NAME [key=value]...
- *     delay_us jitter_us rate_kbit loss_ppm seed drop_every duplicate_every reorder_every reorder_us layer3
+ *     delay_us reverse_delay_us jitter_us rate_kbit loss_ppm seed drop_every duplicate_every reorder_every reorder_us layer3
  *
- * Both directions are treated alike, each with a generator of its own: the n-th packet has the same fate in every run.
+ * Both directions are treated alike (but for reverse_delay_us), each with a generator of its own: the n-th packet has the
+ * same fate in every run.
  * Frames that carry no IP, multicast and neighbour discovery are only delayed, and counted as "other". Jitter keeps the
  * order; reordering holds every n-th packet back by reorder_us. Prints "up", then one line of JSON for every line on
  * standard input, and one at the end (SIGTERM or end of input).
@@ -34,7 +35,7 @@
 enum { MAX_FRAME = 65536, MAX_QUEUED = 65536, BURST = 64 };
 
 struct settings {
-	uint64_t delay_us, jitter_us, rate_kbit, loss_ppm, seed;
+	uint64_t delay_us, reverse_delay_us, jitter_us, rate_kbit, loss_ppm, seed;
 	uint64_t drop_every, duplicate_every, reorder_every, reorder_us, layer3;
 };
 
@@ -54,7 +55,7 @@ struct queue {
 struct direction {
 	const char *name;
 	int in, out;
-	uint64_t random_state, line_free_ns;
+	uint64_t delay_us, random_state, line_free_ns;
 	struct queue straight, held; /* each in the order of due times */
 	uint64_t queued;
 	uint64_t seen, other, dropped, duplicated, reordered, overflowed, unsent, passed;
@@ -161,7 +162,7 @@ static void take(struct direction *d, const struct settings *s, const unsigned c
 		d->line_free_ns += length * 8 * 1000000 / s->rate_kbit;
 		due = d->line_free_ns;
 	}
-	due += s->delay_us * 1000;
+	due += d->delay_us * 1000;
 	if (!is_subject(bytes, length, s->layer3)) {
 		d->other++;
 		enqueue(d, &d->straight, bytes, length, due, false);
@@ -238,8 +239,8 @@ static void set(struct settings *s, const char *argument)
 		size_t offset;
 	} known[] = {
 #define KNOWN(field) { #field, offsetof(struct settings, field) }
-		KNOWN(delay_us),   KNOWN(jitter_us),	   KNOWN(rate_kbit),	 KNOWN(loss_ppm),   KNOWN(seed),
-		KNOWN(drop_every), KNOWN(duplicate_every), KNOWN(reorder_every), KNOWN(reorder_us),
+		KNOWN(delay_us),   KNOWN(reverse_delay_us), KNOWN(jitter_us),	  KNOWN(rate_kbit),  KNOWN(loss_ppm),
+		KNOWN(seed),	   KNOWN(drop_every),	    KNOWN(duplicate_every), KNOWN(reorder_every), KNOWN(reorder_us),
 		KNOWN(layer3),
 	};
 	const char *value = strchr(argument, '=');
@@ -258,7 +259,7 @@ static void set(struct settings *s, const char *argument)
 int main(int argc, char **argv)
 {
 	static unsigned char buffer[MAX_FRAME];
-	struct settings settings = { 0 };
+	struct settings settings = { .reverse_delay_us = UINT64_MAX };
 	struct direction d[2] = { { .name = "forward" }, { .name = "reverse" } };
 
 	if (argc < 5) {
@@ -272,6 +273,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++) {
 		d[i].in = i ? right : left;
 		d[i].out = i ? left : right;
+		d[i].delay_us = i && settings.reverse_delay_us != UINT64_MAX ? settings.reverse_delay_us : settings.delay_us;
 		d[i].random_state = settings.seed * 2 + (uint64_t)i;
 		d[i].straight.tail = &d[i].straight.head;
 		d[i].held.tail = &d[i].held.head;

@@ -8,6 +8,8 @@ const ANSWER_DEADLINE_MS = 5_000;
 /** What a wire does to the packets of each direction; everything absent is off. "Every n" counts from the start. */
 export interface WireOptions {
   readonly delayUs?: number;
+  /** Of packets from the second end to the first; as `delayUs` unless given. */
+  readonly reverseDelayUs?: number;
   /** Uniform in 0 … jitterUs on top of the delay; keeps the order. */
   readonly jitterUs?: number;
   readonly rateKbit?: number;

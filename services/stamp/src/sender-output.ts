@@ -7,7 +7,9 @@ import { histogramProblem, LinearHistogram } from "./report/linear-histogram.ts"
 import { LiveView } from "./report/live-view.ts";
 import type { SessionView } from "./report/session-view.ts";
 import { summaryText } from "./report/summary-text.ts";
+import { milliseconds } from "./report/units.ts";
 import type { Answer } from "./stats/answer.ts";
+import type { DelayMetric } from "./stats/delay-metric.ts";
 import type { AnswerVerdict } from "./stats/session-stats.ts";
 import type { Summary } from "./stats/summary.ts";
 import type { Terminal } from "./surroundings.ts";
@@ -52,7 +54,7 @@ export class SenderOutput {
   /** An interval whose packets all have their fate. */
   interval(session: SessionView, interval: Summary): void {
     if (this.#options.format === "jsonl") this.#line(summaryJson("interval", session, interval));
-    else if (!this.#live && !this.#everyAnswer) this.#line(summaryText({ ...session, summary: interval }));
+    else if (!this.#live && !this.#everyAnswer) this.#line(intervalLine(session, interval));
   }
 
   /** Draws the live view anew, if there is one and it is time. */
@@ -75,6 +77,18 @@ export class SenderOutput {
   #line(text: string): void {
     this.#terminal.write(`${text}\n`);
   }
+}
+
+/** An interval in one line, where answers have none. */
+function intervalLine(
+  { host }: SessionView,
+  { sent, received, lost, roundTrip, forward, backward, trust }: Summary,
+): string {
+  const doubt = trust === "trusted" ? "" : "?";
+  const middle = (metric: DelayMetric) => milliseconds(metric.histogram.percentile(50));
+  const delays = `rtt p50=${middle(roundTrip)} p99=${milliseconds(roundTrip.histogram.percentile(99))}`;
+  const oneWay = `forward p50=${middle(forward)}${doubt} backward p50=${middle(backward)}${doubt} ms`;
+  return `${host}: sent=${sent} received=${received} lost=${lost} ${delays} ${oneWay}`;
 }
 
 function histogramOf({ hist }: SenderOptions): LinearHistogram | undefined {
