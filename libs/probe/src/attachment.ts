@@ -8,7 +8,7 @@ import {
   tcFiltersBefore,
   tcxPrograms,
 } from "@waymark/bpf-runtime";
-import { HARMLESS_PROGRAMS } from "./own-programs.ts";
+import { HARMLESS_PROGRAMS, TAKING_PROGRAMS } from "./own-programs.ts";
 
 /** Where a program hangs. */
 export interface Place {
@@ -34,7 +34,7 @@ export class Attachment implements Disposable {
     this.#program = program;
     this.#place = place;
     if (place.hook === "clsact") removeStaleTc({ ...place, programName: program.name });
-    this.#link = program.attachTc(place);
+    this.#link = this.#attach();
   }
 
   /** How the program hangs there. */
@@ -77,7 +77,20 @@ export class Attachment implements Disposable {
   /** The kernel takes a program once only, so there is a moment without it; packets were hidden before already. */
   #reattach(): void {
     this.#link.close();
-    this.#link = this.#program.attachTc(this.#place);
+    this.#link = this.#attach();
+  }
+
+  #attach(): BpfLink {
+    return this.#program.attachTc({ ...this.#place, order: this.#orderNow() });
+  }
+
+  /** Who takes packets away lets Waymark's other programs see them before, if nobody else is there to hide them. */
+  #orderNow(): Order {
+    const { ifindex, direction, hook, order } = this.#place;
+    if (hook === "clsact" || !TAKING_PROGRAMS.has(this.#program.name)) return order;
+    const ours = new Set([...HARMLESS_PROGRAMS, ...TAKING_PROGRAMS]);
+    const isOurs = (id: number) => isHarmless(id, ours);
+    return tcxPrograms(ifindex, direction).every(isOurs) ? "last" : order;
   }
 
   [Symbol.dispose](): void {
