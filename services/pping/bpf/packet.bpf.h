@@ -218,6 +218,11 @@ static __always_inline __u32 pping_tcp_method(struct pping_packet *p, const stru
 		p->answer = p->acknowledgement;
 		return PPING_REASONS;
 	}
+	/* Its last part may be the third packet of a handshake. */
+	if (config.handshake) {
+		p->method = PPING_TCP_HANDSHAKE;
+		return PPING_REASONS;
+	}
 	return PPING_NO_IDENTIFIER;
 }
 

@@ -87,8 +87,14 @@ static __always_inline void pping_forget(struct pping_packet *p)
 }
 
 /* The rest, alike for skbs and frames: `reason` is what pping_identify said. */
-static __always_inline void pping_see(void *ctx, struct pping_totals *sums, struct pping_packet *p, __u32 reason)
+static __always_inline int pping_see(void *ctx, struct pping_packet *p, __u32 reason)
 {
+	struct pping_totals *sums;
+	__u32 zero = 0;
+
+	sums = bpf_map_lookup_elem(&totals, &zero);
+	if (!sums)
+		return 0;
 	if (config.aggregate) {
 		pping_count_protocol(sums, p);
 		if (p->addressed)
@@ -100,11 +106,29 @@ static __always_inline void pping_see(void *ctx, struct pping_totals *sums, stru
 		pping_forget(p);
 	if (reason < PPING_REASONS)
 		sums->packets[reason] += p->wire.packets;
+	return 0;
+}
+
+/* Global functions, so that the verifier does not look at them anew for every way in which a packet can be parsed. */
+__attribute__((noinline)) int pping_see_skb(struct __sk_buff *skb, struct pping_packet *p, __u32 reason)
+{
+	return p ? pping_see(skb, p, reason) : 0;
+}
+
+__attribute__((noinline)) int pping_see_frame(struct xdp_md *xdp, struct pping_packet *p, __u32 reason)
+{
+	return p ? pping_see(xdp, p, reason) : 0;
 }
 
 /* What is not IP, or not what it claims to be. */
-static __always_inline void pping_pass(struct pping_totals *sums, int failed, __u64 packets, __u32 bytes)
+static __always_inline void pping_pass(int failed, __u64 packets, __u32 bytes)
 {
+	struct pping_totals *sums;
+	__u32 zero = 0;
+
+	sums = bpf_map_lookup_elem(&totals, &zero);
+	if (!sums)
+		return;
 	sums->packets[failed == WM_NOT_IP ? PPING_NOT_IP : PPING_UNPARSABLE] += packets;
 	if (!config.aggregate)
 		return;
@@ -126,40 +150,36 @@ static __always_inline __u16 pping_vlan(struct __sk_buff *skb, const struct wm_p
 	return bpf_ntohs(*tci) & 0xfff;
 }
 
-static __always_inline int pping_see_skb(struct __sk_buff *skb, __u32 ifindex)
+static __always_inline int pping_watch(struct __sk_buff *skb, __u32 ifindex)
 {
 	struct pping_packet p = { .ifindex = ifindex };
 	struct wm_packet packet;
-	struct pping_totals *sums;
-	__u32 zero = 0, reason;
+	__u32 reason;
 	int failed;
 
-	sums = bpf_map_lookup_elem(&totals, &zero);
-	if (!sums)
-		return TC_ACT_UNSPEC;
 	failed = wm_parse(skb, config.l2_length, &packet);
 	if (failed) {
-		pping_pass(sums, failed, wm_segments(skb), skb->len - config.l2_length);
+		pping_pass(failed, wm_segments(skb), skb->len - config.l2_length);
 		return TC_ACT_UNSPEC;
 	}
 	p.key.vlan_id = pping_vlan(skb, &packet);
 	wm_wire(skb, &packet, &p.wire);
 	reason = pping_identify(skb, 0, (void *)(long)skb->data, (void *)(long)skb->data_end, &packet, &p);
 	p.segment = skb->gso_size ? skb->gso_size : p.payload;
-	pping_see(skb, sums, &p, reason);
+	pping_see_skb(skb, &p, reason);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
 int pping_egress(struct __sk_buff *skb)
 {
-	return pping_see_skb(skb, 0);
+	return pping_watch(skb, 0);
 }
 
 SEC("tc")
 int pping_ingress(struct __sk_buff *skb)
 {
-	return pping_see_skb(skb, skb->ifindex);
+	return pping_watch(skb, skb->ifindex);
 }
 
 SEC("xdp.frags")
@@ -167,22 +187,18 @@ int pping_xdp(struct xdp_md *xdp)
 {
 	struct pping_packet p = { .ifindex = xdp->ingress_ifindex };
 	struct wm_packet packet = {};
-	struct pping_totals *sums;
-	__u32 zero = 0, reason;
+	__u32 reason;
 	int failed;
 
-	sums = bpf_map_lookup_elem(&totals, &zero);
-	if (!sums)
-		return XDP_PASS;
 	failed = pping_parse_xdp(xdp, config.l2_length, &packet);
 	if (failed) {
-		pping_pass(sums, failed, 1, bpf_xdp_get_buff_len(xdp) - config.l2_length);
+		pping_pass(failed, 1, bpf_xdp_get_buff_len(xdp) - config.l2_length);
 		return XDP_PASS;
 	}
 	p.wire.packets = 1;
 	p.wire.l3_bytes = packet.l3_bytes;
 	reason = pping_identify(xdp, 1, (void *)(long)xdp->data, (void *)(long)xdp->data_end, &packet, &p);
 	p.segment = p.payload;
-	pping_see(xdp, sums, &p, reason);
+	pping_see_frame(xdp, &p, reason);
 	return XDP_PASS;
 }
