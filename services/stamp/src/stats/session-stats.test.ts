@@ -258,6 +258,11 @@ describe("delays", () => {
     expect(total.roundTrip.jitterNs).toBeCloseTo(jitter, 6);
   });
 
+  test("a delay of zero is a delay, and stays the least", () => {
+    const { forward } = play([{ forwardMs: 0 }, { forwardMs: 3 }, { forwardMs: 5 }]).stats.total;
+    expect([forward.histogram.min, forward.histogram.max, forward.lastNs]).toEqual([0, 5_000_000, 5_000_000]);
+  });
+
   test("the first packet being lost leaves nothing at zero", () => {
     const { total } = play([{ lost: "forward" }]).stats;
     expect([total.roundTrip.histogram.min, total.roundTrip.jitterNs, total.trust]).toEqual([
