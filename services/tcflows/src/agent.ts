@@ -175,13 +175,16 @@ export class Agent {
   /** Takes the programs off, reads what is left, and ends all flows. */
   #end(): void {
     const { timeline, exporters, reporter } = this.#deps;
-    for (const { meter } of this.#places) meter.detach();
-    for (const place of this.#places) this.#readPlace(place, timeline.nowNs());
-    const endNs = timeline.nowNs();
-    for (const { table } of this.#places) table.finish(endNs, this.#sink);
-    for (const exporter of exporters) exporter.flush();
-    this.#show();
-    reporter.close();
+    try {
+      for (const { meter } of this.#places) meter.detach();
+      for (const place of this.#places) this.#readPlace(place, timeline.nowNs());
+      const endNs = timeline.nowNs();
+      for (const { table } of this.#places) table.finish(endNs, this.#sink);
+      for (const exporter of exporters) exporter.flush();
+      this.#show();
+    } finally {
+      reporter.close();
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 import { agentOptions, type CommandSpec } from "@waymark/agent";
 import { MAX_TABLE_SIZE } from "./config.ts";
+import { ipfixTargetProblem } from "./ipfix/target.ts";
 import { sortKeys } from "./rows.ts";
 import { VERSION } from "./version.ts";
 
 const DESCRIPTION = `
 Every flow that passes an interface, with its packets and bytes on the wire, exact to the packet:
 counted in the kernel, by addresses, ports, protocol, VLAN and direction. What finds no room in the
-table is counted by protocol; no packet is left out.
+table is counted by protocol; no packet is left out. On a terminal the table is refreshed in
+place (b, p, s, d, t sort it, q quits); elsewhere one is printed after the other.
 `.trim();
 
 /** The command line of `tcflows`. */
@@ -60,6 +62,13 @@ export const tcflowsCommand = {
       defaultText: "everything",
       help: "Count only what matches one of these: 'src=CIDR,dst=CIDR,host=CIDR,proto=tcp,sport=N,dport=N,port=N,vlan=N,ethertype=0x0806', all parts optional. The rest is counted in one sum.",
     },
+    names: {
+      type: "enum",
+      choices: ["ports", "hosts", "all"],
+      defaultText: "numbers",
+      help: "Show names for ports (/etc/services), for hosts (asks the name server), or for both.",
+    },
+    plain: { type: "boolean", help: "Print tables one after the other on a terminal, too." },
     "table-size": {
       type: "integer",
       default: "65536",
@@ -84,6 +93,13 @@ export const tcflowsCommand = {
       max: "24h",
       help: "A flow without packets for so long has ended.",
     },
+    ipfix: {
+      type: "string",
+      multiple: true,
+      placeholder: "HOST:PORT",
+      help: "Export the flow records by IPFIX (RFC 7011): HOST:PORT or udp://HOST:PORT, tcp://HOST:PORT.",
+      check: ipfixTargetProblem,
+    },
     ...agentOptions,
   },
   examples: [
@@ -94,8 +110,8 @@ export const tcflowsCommand = {
       help: "A router: forwarded packets once, reported over NATS.",
     },
     {
-      command: "tcflows --iface eth0 --filter proto=tcp,port=443 --format jsonl",
-      help: "HTTPS alone, as JSON lines.",
+      command: "tcflows --iface eth0 --filter proto=tcp,port=443 --ipfix 10.0.0.1:4739 --format jsonl",
+      help: "HTTPS alone, as JSON lines and to an IPFIX collector.",
     },
   ],
 } as const satisfies CommandSpec;

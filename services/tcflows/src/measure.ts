@@ -1,24 +1,27 @@
 import { createLogger, type HostPort, type Logger, type LogLevel, type Publisher } from "@waymark/agent";
-import { agentIdentity, openAgentPublisher, type ReportingOptions, systemClock, Telemetry } from "@waymark/probe";
+import {
+  agentIdentity,
+  type Counters,
+  openAgentPublisher,
+  type ReportingOptions,
+  systemClock,
+  Telemetry,
+  type WallClock,
+} from "@waymark/probe";
 import { Agent, type Exporter } from "./agent.ts";
 import { type Measurement, type MeasurementOptions, measurementOf } from "./config.ts";
+import { IpfixExporter } from "./ipfix/exporter.ts";
+import { parseIpfixTarget } from "./ipfix/target.ts";
 import { Meter } from "./meter.ts";
+import { type OutputOptions, openReporter } from "./output.ts";
 import { RecordPublisher } from "./publish.ts";
-import { PlainReporter, type Reporter, type ReportOptions } from "./reporter.ts";
-import type { ByteKind, SortKey } from "./rows.ts";
 import { Timeline } from "./timeline.ts";
 import { VERSION } from "./version.ts";
 
 /** The values of the command line. */
-export interface MeasureOptions extends MeasurementOptions, ReportingOptions {
-  readonly intervalTotals: boolean;
-  readonly top: number | undefined;
-  readonly sort: SortKey;
-  readonly bytes: ByteKind;
-  readonly biflow: boolean;
-  readonly connections: boolean;
+export interface MeasureOptions extends MeasurementOptions, OutputOptions, ReportingOptions {
+  readonly ipfix: readonly string[];
   readonly logLevel: LogLevel;
-  readonly format: "text" | "jsonl";
   readonly order: "first" | "last";
   readonly metrics: HostPort | undefined;
   readonly healthFile: string | undefined;
@@ -44,18 +47,25 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
   await using _server = await telemetry.serve(options.metrics, options.healthFile);
   using meters = openMeters(measurement, options, logger);
   let agent: Agent | undefined;
-  const counters = () => agent?.counters() ?? {};
+  let ipfix: readonly IpfixExporter[] = [];
+  const counters = () => ({ ...agent?.counters(), ...ipfixCounters(ipfix) });
   const publisher = openAgentPublisher({ identity, reporting: options, clock, counters, logger });
-  const exporters: Exporter[] = [];
+  ipfix = openIpfix(options.ipfix, meters.list, timeline, clock, logger);
+  const exporters: Exporter[] = [...ipfix];
   if (options.report.length > 0) exporters.push(recordPublisher(publisher, timeline, meters.list));
-  const reporter = openReporter(options, measurement, timeline);
-  agent = new Agent({ measurement, meters: meters.list, timeline, logger, reporter, exporters, signal });
+  const quit = new AbortController();
+  const reporter = openReporter(options, measurement.devices, timeline, () => quit.abort());
+  const ended = AbortSignal.any([signal, quit.signal]);
+  agent = new Agent({ measurement, meters: meters.list, timeline, logger, reporter, exporters, signal: ended });
   telemetry.follow(publisher, counters);
   try {
     await agent.run();
   } finally {
     telemetry.end();
-    await publisher.flush({ deadlineMs: FLUSH_MS });
+    await Promise.all([
+      publisher.flush({ deadlineMs: FLUSH_MS }),
+      ...ipfix.map((exporter) => exporter.close(FLUSH_MS)),
+    ]);
     await publisher.close();
   }
 }
@@ -92,14 +102,24 @@ function recordPublisher(publisher: Publisher, timeline: Timeline, meters: reado
   return new RecordPublisher(publisher, timeline.wallNs, (device) => linked.has(device));
 }
 
-function openReporter(options: MeasureOptions, measurement: Measurement, timeline: Timeline): Reporter {
-  const { connections, format, intervalTotals, top, sort, bytes, biflow, dedup } = options;
-  const text = connections ? "connections" : "table";
-  const report: ReportOptions = {
-    format: format === "jsonl" ? "jsonl" : text,
-    ...{ intervalTotals, top, sort, bytes, biflow, dedup },
-    manyDevices: measurement.devices.length > 1,
-    wallNs: timeline.wallNs,
-  };
-  return new PlainReporter(report, (lines) => void process.stdout.write(lines));
+function openIpfix(
+  targets: readonly string[],
+  meters: readonly Meter[],
+  timeline: Timeline,
+  clock: WallClock,
+  logger: Logger,
+): IpfixExporter[] {
+  const ifindexes = new Map(meters.map((meter) => [meter.device, meter.ifindex]));
+  const context = { wallNs: timeline.wallNs, ifindexOf: (device: string) => ifindexes.get(device) ?? 0 };
+  const unique = new Map(targets.flatMap((text) => parseIpfixTarget(text) ?? []).map((target) => [target.url, target]));
+  return [...unique.values()].map(
+    (target) => new IpfixExporter({ target, context, nowNs: () => clock.nowNs(), logger }),
+  );
+}
+
+function ipfixCounters(exporters: readonly IpfixExporter[]): Counters {
+  if (exporters.length === 0) return {};
+  const sum = (name: "sent" | "dropped" | "errors") =>
+    exporters.reduce((total, exporter) => total + exporter.counts[name], 0n);
+  return { ipfix_records: sum("sent"), ipfix_records_dropped: sum("dropped"), ipfix_errors: sum("errors") };
 }

@@ -1,0 +1,149 @@
+import { createSocket } from "node:dgram";
+import { connect, type Socket } from "node:net";
+import type { IpfixTarget } from "./target.ts";
+
+/** A way to an IPFIX collector. */
+export interface Link {
+  /** Octets of a message at the most. */
+  readonly maxBytes: number;
+  /** Whether what was told is remembered: a connection knows its templates until it ends, datagrams may be lost. */
+  readonly reliable: boolean;
+  /** Whether a message can be sent now. */
+  readonly ready: boolean;
+  send(message: Uint8Array): void;
+  /** Sends what is under way, for so long at the most, and ends. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** What a link tells. */
+export interface LinkEvents {
+  /** A session begins: nothing was told in it yet. */
+  onSession(): void;
+  /** There is room again. */
+  onReady(): void;
+  onError(error: Error): void;
+}
+
+/** Fits into an Ethernet frame whatever is around it (RFC 7011 section 10.3.3 leaves it to us). */
+const UDP_BYTES = 1400;
+const TCP_BYTES = 16_384;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5000;
+
+/** Opens a link; it tries again for ever. */
+export function openLink(target: IpfixTarget, events: LinkEvents): Link {
+  return target.transport === "udp" ? new UdpLink(target, events) : new TcpLink(target, events);
+}
+
+class UdpLink implements Link {
+  readonly maxBytes = UDP_BYTES;
+  readonly reliable = false;
+  readonly #target: IpfixTarget;
+  readonly #events: LinkEvents;
+  readonly #sockets = { udp4: createSocket("udp4"), udp6: createSocket("udp6") };
+  #pending = 0;
+
+  constructor(target: IpfixTarget, events: LinkEvents) {
+    this.#target = target;
+    this.#events = events;
+    for (const socket of Object.values(this.#sockets)) {
+      socket.on("error", (error) => events.onError(error));
+      socket.unref();
+    }
+    queueMicrotask(() => {
+      events.onSession();
+      events.onReady();
+    });
+  }
+
+  get ready(): boolean {
+    return true;
+  }
+
+  send(message: Uint8Array): void {
+    const { host, port } = this.#target;
+    const socket = host.includes(":") ? this.#sockets.udp6 : this.#sockets.udp4;
+    this.#pending++;
+    socket.send(message, port, host, (error) => {
+      this.#pending--;
+      if (error) this.#events.onError(error);
+    });
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    while (this.#pending > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const socket of Object.values(this.#sockets)) socket.close();
+  }
+}
+
+class TcpLink implements Link {
+  readonly maxBytes = TCP_BYTES;
+  readonly reliable = true;
+  readonly #target: IpfixTarget;
+  readonly #events: LinkEvents;
+  #socket: Socket | undefined;
+  #connected = false;
+  #full = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(target: IpfixTarget, events: LinkEvents) {
+    this.#target = target;
+    this.#events = events;
+    this.#connect();
+  }
+
+  get ready(): boolean {
+    return this.#connected && !this.#full;
+  }
+
+  send(message: Uint8Array): void {
+    this.#full = this.#socket?.write(message) === false;
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    if (!socket) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (this.#connected) socket.end();
+      else socket.destroy();
+    });
+    socket.destroy();
+  }
+
+  #connect(): void {
+    const { host, port } = this.#target;
+    const socket = connect({ host, port, noDelay: true });
+    this.#socket = socket;
+    socket.on("connect", () => {
+      this.#connected = true;
+      this.#full = false;
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#events.onSession();
+      this.#events.onReady();
+    });
+    socket.on("drain", () => {
+      this.#full = false;
+      this.#events.onReady();
+    });
+    // IPFIX collectors say nothing; reading notices when they go.
+    socket.resume();
+    socket.on("error", (error) => this.#events.onError(error));
+    socket.on("close", () => {
+      this.#connected = false;
+      if (this.#closed) return;
+      this.#timer = setTimeout(() => this.#connect(), this.#pauseMs);
+      this.#timer.unref();
+      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    });
+  }
+}
