@@ -3,7 +3,7 @@ import { Jitter } from "./jitter.ts";
 import { type DirectedRun, LossDirection } from "./loss-direction.ts";
 import { type LedgerEntry, PacketLedger } from "./packet-ledger.ts";
 import { Reordering } from "./reordering.ts";
-import { METRICS, type MetricName, Summary } from "./summary.ts";
+import { DELAY_OF, METRICS, type MetricName, Summary } from "./summary.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** How a session is measured. */
@@ -132,7 +132,7 @@ export class SessionStats {
     entry.reflectorSequence = answer.reflectorSequence;
     entry.delays = delays;
     this.#direction.arrived(answer.sequence, answer.reflectorSequence, false);
-    if (delays !== undefined) for (const name of METRICS) this.#jitters[name].add(delays[`${name}Ns`]);
+    if (delays !== undefined) for (const name of METRICS) this.#jitters[name].add(delays[DELAY_OF[name]]);
     for (const summary of this.#summaries(entry)) {
       summary.received += 1;
       if (delays === undefined) summary.withoutTimes += 1;
@@ -194,7 +194,7 @@ export class SessionStats {
     const previous = this.#previous;
     if (previous?.position !== entry.position - 1 || !previous.delays || !entry.delays) return;
     for (const name of METRICS) {
-      const difference = entry.delays[`${name}Ns`] - previous.delays[`${name}Ns`];
+      const difference = entry.delays[DELAY_OF[name]] - previous.delays[DELAY_OF[name]];
       for (const summary of this.#summaries(entry)) summary[name].addVariation(difference);
     }
   }

@@ -7,6 +7,14 @@ import { ErrorBar, type OneWayTrust } from "./one-way-trust.ts";
 export const METRICS = ["forward", "backward", "roundTrip", "residence"] as const;
 export type MetricName = (typeof METRICS)[number];
 
+/** Where an answer's delays hold each. */
+export const DELAY_OF: Readonly<Record<MetricName, keyof Delays>> = {
+  forward: "forwardNs",
+  backward: "backwardNs",
+  roundTrip: "roundTripNs",
+  residence: "residenceNs",
+};
+
 /** Packets of a session that were lost on the way there and on the way back. Their sum may be less than all lost: some cannot be told. */
 export interface LostByDirection {
   readonly forward: number;
@@ -74,7 +82,7 @@ export class Summary {
   /** Adds the times of an answer that came in time. */
   addDelays(answer: Answer, delays: Delays, jitters: Readonly<Record<MetricName, Jitter>>): void {
     this.errorBar.add(answer);
-    for (const name of METRICS) this[name].add(delays[`${name}Ns`], jitters[name]);
+    for (const name of METRICS) this[name].add(delays[DELAY_OF[name]], jitters[name]);
     if (delays.roundTripNs < this.#bestNs) {
       this.#bestNs = delays.roundTripNs;
       this.#offsetNs = (delays.forwardNs - delays.backwardNs) / 2;
