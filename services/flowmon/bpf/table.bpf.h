@@ -164,9 +164,8 @@ static __always_inline int flowmon_matches(const struct flowmon_key *key, __u32 
 #define FLOWMON_ADMITTED FLOWMON_REASONS
 
 /* Lets a flow in that is not in the table, or was let in by earlier rules. FLOWMON_ADMITTED, or the reason why not; what
- * finds no room is admitted all the same and found missing by the caller. A global function: the verifier looks at it
- * once. */
-__noinline int flowmon_admit(struct flowmon_key *key, __u32 class, __u32 whole, __u32 tag)
+ * finds no room is admitted all the same and found missing by the caller. */
+static __noinline int flowmon_admit(struct flowmon_key *key, __u32 class, __u32 whole, __u32 tag)
 {
 	struct flowmon_newcomer *fresh;
 	__u32 zero = 0;
