@@ -1,4 +1,4 @@
-import { BpfObject } from "@waymark/bpf-runtime";
+import { BpfObject, type OpenBpfObject } from "@waymark/bpf-runtime";
 import { type Cidr, parseAddress } from "@waymark/packet";
 import { StampReflectorCount, stampReflectorSpec } from "../bpf/stamp_reflector.gen.ts";
 import type { HmacState } from "./codec/hmac-state.ts";
@@ -41,9 +41,11 @@ const BURST_NS = 100_000_000n;
 export const ANY_SSID = 0x10000;
 const V4_BITS = 96;
 
-/** Loads the programs; they are not attached. @throws BpfError */
-export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
-  using open = BpfObject.open(stampReflectorSpec);
+/** Sets the constants and the size of `sessions` of programs that are not loaded yet. */
+export function configureReflector(
+  open: Pick<OpenBpfObject<typeof stampReflectorSpec>, "rodata" | "map">,
+  config: ReflectorKernelConfig,
+): void {
   const { ratePerSecond } = config;
   const gapNs = ratePerSecond > 0 ? BigInt(Math.ceil(1e9 / ratePerSecond)) : 0n;
   open.rodata.set({
@@ -65,6 +67,12 @@ export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
     },
   });
   open.map("sessions").setMaxEntries(config.sessions);
+}
+
+/** Loads the programs; they are not attached. @throws BpfError */
+export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
+  using open = BpfObject.open(stampReflectorSpec);
+  configureReflector(open, config);
   const object = open.load();
   for (const { family, address, prefixLength } of config.allowed) {
     object.map("allowed").set({ bits: prefixLength + (family === 4 ? V4_BITS : 0), address }, 1);
@@ -73,7 +81,7 @@ export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
 }
 
 /** Makes exactly these the addresses that are answered for. Text, as netlink has them. */
-export function setOwnAddresses(object: ReflectorObject, addresses: readonly string[]): void {
+export function setOwnAddresses(object: Pick<ReflectorObject, "map">, addresses: readonly string[]): void {
   const own = object.map("own_addresses");
   const wanted = new Map(
     addresses.flatMap((text) => {
