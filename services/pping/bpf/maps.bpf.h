@@ -72,6 +72,34 @@ __u64 pping_tick = 0;
 /* Of the flow that was begun last. */
 __u64 pping_last_flow = 0;
 
+/* The packet that is looked at: what is known of it is too much for the stack. A program is not interrupted by another one
+ * of its kind on its processor.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pping_packet);
+} packets SEC(".maps");
+
+static __always_inline struct pping_packet *pping_current(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&packets, &zero);
+}
+
+static __always_inline struct pping_packet *pping_fresh_packet(__u32 ifindex)
+{
+	struct pping_packet *p = pping_current();
+
+	if (!p)
+		return 0;
+	__builtin_memset(p, 0, sizeof(*p));
+	p->ifindex = ifindex;
+	return p;
+}
+
 static __always_inline void pping_happened(struct pping_totals *sums, __u32 what, __u64 times)
 {
 	if (sums)

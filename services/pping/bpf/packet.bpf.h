@@ -115,13 +115,22 @@ static long pping_walk_option(__u32 index, struct pping_option_walk *walk)
 	return 0;
 }
 
+/* The same number, 1 to 64, as older verifiers understand it. */
+static __always_inline __u32 pping_bounded(__u32 length)
+{
+	asm volatile("" : "+r"(length));
+	return ((length - 1) & PPING_OPTION_MASK) + 1;
+}
+
 /* Options wherever they lie: of SYNs, of segments with SACK blocks, of unusual layouts. Global functions, so that the
  * verifier looks at each but once. */
 __attribute__((noinline)) int pping_options_skb(struct __sk_buff *skb, __u32 offset, __u32 length, struct pping_options *found)
 {
 	struct pping_option_walk walk = {};
 
-	if (!found || !length || length > PPING_OPTION_BYTES || bpf_skb_load_bytes(skb, offset, walk.octets, length))
+	if (!found || !length || length > PPING_OPTION_BYTES)
+		return -1;
+	if (bpf_skb_load_bytes(skb, offset, walk.octets, pping_bounded(length)))
 		return -1;
 	walk.length = length;
 	bpf_loop(PPING_OPTION_BYTES, pping_walk_option, &walk, 0);
@@ -133,7 +142,9 @@ __attribute__((noinline)) int pping_options_xdp(struct xdp_md *xdp, __u32 offset
 {
 	struct pping_option_walk walk = {};
 
-	if (!found || !length || length > PPING_OPTION_BYTES || bpf_xdp_load_bytes(xdp, offset, walk.octets, length))
+	if (!found || !length || length > PPING_OPTION_BYTES)
+		return -1;
+	if (bpf_xdp_load_bytes(xdp, offset, walk.octets, pping_bounded(length)))
 		return -1;
 	walk.length = length;
 	bpf_loop(PPING_OPTION_BYTES, pping_walk_option, &walk, 0);

@@ -91,6 +91,7 @@ static __always_inline int pping_see(void *ctx, struct pping_packet *p, __u32 re
 {
 	struct pping_totals *sums;
 	__u32 zero = 0;
+	__u64 index;
 
 	sums = bpf_map_lookup_elem(&totals, &zero);
 	if (!sums)
@@ -104,19 +105,26 @@ static __always_inline int pping_see(void *ctx, struct pping_packet *p, __u32 re
 		reason = pping_track(ctx, p);
 	else if (reason == PPING_SYN_SKIPPED)
 		pping_forget(p);
-	if (reason < PPING_REASONS)
-		sums->packets[reason] += p->wire.packets;
+	index = reason;
+	/* So that the index is checked in the register that it is used from. */
+	asm volatile("" : "+r"(index));
+	if (index < PPING_REASONS)
+		sums->packets[index] += p->wire.packets;
 	return 0;
 }
 
 /* Global functions, so that the verifier does not look at them anew for every way in which a packet can be parsed. */
-__attribute__((noinline)) int pping_see_skb(struct __sk_buff *skb, struct pping_packet *p, __u32 reason)
+__attribute__((noinline)) int pping_see_skb(struct __sk_buff *skb, __u32 reason)
 {
+	struct pping_packet *p = pping_current();
+
 	return p ? pping_see(skb, p, reason) : 0;
 }
 
-__attribute__((noinline)) int pping_see_frame(struct xdp_md *xdp, struct pping_packet *p, __u32 reason)
+__attribute__((noinline)) int pping_see_frame(struct xdp_md *xdp, __u32 reason)
 {
+	struct pping_packet *p = pping_current();
+
 	return p ? pping_see(xdp, p, reason) : 0;
 }
 
@@ -152,21 +160,23 @@ static __always_inline __u16 pping_vlan(struct __sk_buff *skb, const struct wm_p
 
 static __always_inline int pping_watch(struct __sk_buff *skb, __u32 ifindex)
 {
-	struct pping_packet p = { .ifindex = ifindex };
+	struct pping_packet *p = pping_fresh_packet(ifindex);
 	struct wm_packet packet;
 	__u32 reason;
 	int failed;
 
+	if (!p)
+		return TC_ACT_UNSPEC;
 	failed = wm_parse(skb, config.l2_length, &packet);
 	if (failed) {
 		pping_pass(failed, wm_segments(skb), skb->len - config.l2_length);
 		return TC_ACT_UNSPEC;
 	}
-	p.key.vlan_id = pping_vlan(skb, &packet);
-	wm_wire(skb, &packet, &p.wire);
-	reason = pping_identify(skb, 0, (void *)(long)skb->data, (void *)(long)skb->data_end, &packet, &p);
-	p.segment = skb->gso_size ? skb->gso_size : p.payload;
-	pping_see_skb(skb, &p, reason);
+	p->key.vlan_id = pping_vlan(skb, &packet);
+	wm_wire(skb, &packet, &p->wire);
+	reason = pping_identify(skb, 0, (void *)(long)skb->data, (void *)(long)skb->data_end, &packet, p);
+	p->segment = skb->gso_size ? skb->gso_size : p->payload;
+	pping_see_skb(skb, reason);
 	return TC_ACT_UNSPEC;
 }
 
@@ -185,20 +195,22 @@ int pping_ingress(struct __sk_buff *skb)
 SEC("xdp.frags")
 int pping_xdp(struct xdp_md *xdp)
 {
-	struct pping_packet p = { .ifindex = xdp->ingress_ifindex };
+	struct pping_packet *p = pping_fresh_packet(xdp->ingress_ifindex);
 	struct wm_packet packet = {};
 	__u32 reason;
 	int failed;
 
+	if (!p)
+		return XDP_PASS;
 	failed = pping_parse_xdp(xdp, config.l2_length, &packet);
 	if (failed) {
 		pping_pass(failed, 1, bpf_xdp_get_buff_len(xdp) - config.l2_length);
 		return XDP_PASS;
 	}
-	p.wire.packets = 1;
-	p.wire.l3_bytes = packet.l3_bytes;
-	reason = pping_identify(xdp, 1, (void *)(long)xdp->data, (void *)(long)xdp->data_end, &packet, &p);
-	p.segment = p.payload;
-	pping_see_frame(xdp, &p, reason);
+	p->wire.packets = 1;
+	p->wire.l3_bytes = packet.l3_bytes;
+	reason = pping_identify(xdp, 1, (void *)(long)xdp->data, (void *)(long)xdp->data_end, &packet, p);
+	p->segment = p->payload;
+	pping_see_frame(xdp, reason);
 	return XDP_PASS;
 }

@@ -254,6 +254,102 @@ export const ppingFresh: Codec<PpingFresh> = {
   },
 };
 
+/** `struct wm_wire`, 16 octets */
+export interface WmWire {
+  readonly packets: bigint;
+  readonly l3_bytes: bigint;
+}
+
+export const wmWire: Codec<WmWire> = {
+  size: 16,
+  decode: (view, at) => ({
+    packets: view.getBigUint64(at, true),
+    l3_bytes: view.getBigUint64(at + 8, true),
+  }),
+  encode: (view, at, value) => {
+    u64.encode(view, at, value.packets, "wm_wire.packets");
+    u64.encode(view, at + 8, value.l3_bytes, "wm_wire.l3_bytes");
+  },
+};
+
+/** `struct pping_packet`, 112 octets */
+export interface PpingPacket {
+  readonly key: PpingKey;
+  readonly wire: WmWire;
+  readonly now: bigint;
+  readonly ifindex: number;
+  readonly identifier: number;
+  readonly answer: number;
+  readonly payload: number;
+  readonly segment: number;
+  readonly sequence: number;
+  readonly acknowledgement: number;
+  readonly family: number;
+  readonly reversed: number;
+  readonly method: number;
+  readonly can_stamp: number;
+  readonly can_answer: number;
+  readonly wait_edge: number;
+  readonly flags: number;
+  readonly has_sack: number;
+  readonly spin: number;
+  readonly tos: number;
+  readonly timestamps: number;
+  readonly addressed: number;
+}
+
+export const ppingPacket: Codec<PpingPacket> = {
+  size: 112,
+  decode: (view, at) => ({
+    key: ppingKey.decode(view, at),
+    wire: wmWire.decode(view, at + 40),
+    now: view.getBigUint64(at + 56, true),
+    ifindex: view.getUint32(at + 64, true),
+    identifier: view.getUint32(at + 68, true),
+    answer: view.getUint32(at + 72, true),
+    payload: view.getUint32(at + 76, true),
+    segment: view.getUint32(at + 80, true),
+    sequence: view.getUint32(at + 84, true),
+    acknowledgement: view.getUint32(at + 88, true),
+    family: view.getUint8(at + 92),
+    reversed: view.getUint8(at + 93),
+    method: view.getUint8(at + 94),
+    can_stamp: view.getUint8(at + 95),
+    can_answer: view.getUint8(at + 96),
+    wait_edge: view.getUint8(at + 97),
+    flags: view.getUint8(at + 98),
+    has_sack: view.getUint8(at + 99),
+    spin: view.getUint8(at + 100),
+    tos: view.getUint8(at + 101),
+    timestamps: view.getUint8(at + 102),
+    addressed: view.getUint8(at + 103),
+  }),
+  encode: (view, at, value) => {
+    ppingKey.encode(view, at, value.key, "pping_packet.key");
+    wmWire.encode(view, at + 40, value.wire, "pping_packet.wire");
+    u64.encode(view, at + 56, value.now, "pping_packet.now");
+    u32.encode(view, at + 64, value.ifindex, "pping_packet.ifindex");
+    u32.encode(view, at + 68, value.identifier, "pping_packet.identifier");
+    u32.encode(view, at + 72, value.answer, "pping_packet.answer");
+    u32.encode(view, at + 76, value.payload, "pping_packet.payload");
+    u32.encode(view, at + 80, value.segment, "pping_packet.segment");
+    u32.encode(view, at + 84, value.sequence, "pping_packet.sequence");
+    u32.encode(view, at + 88, value.acknowledgement, "pping_packet.acknowledgement");
+    u8.encode(view, at + 92, value.family, "pping_packet.family");
+    u8.encode(view, at + 93, value.reversed, "pping_packet.reversed");
+    u8.encode(view, at + 94, value.method, "pping_packet.method");
+    u8.encode(view, at + 95, value.can_stamp, "pping_packet.can_stamp");
+    u8.encode(view, at + 96, value.can_answer, "pping_packet.can_answer");
+    u8.encode(view, at + 97, value.wait_edge, "pping_packet.wait_edge");
+    u8.encode(view, at + 98, value.flags, "pping_packet.flags");
+    u8.encode(view, at + 99, value.has_sack, "pping_packet.has_sack");
+    u8.encode(view, at + 100, value.spin, "pping_packet.spin");
+    u8.encode(view, at + 101, value.tos, "pping_packet.tos");
+    u8.encode(view, at + 102, value.timestamps, "pping_packet.timestamps");
+    u8.encode(view, at + 103, value.addressed, "pping_packet.addressed");
+  },
+};
+
 /** `struct pping_prefix`, 16 octets */
 export interface PpingPrefix {
   readonly bits: bigint;
@@ -556,6 +652,7 @@ export const ppingSpec = {
     events: { type: "ringbuf", record: ppingEvent, maxEntries: 16777216, flags: 0 },
     flows: { type: "hash", key: ppingKey, value: ppingFlow, maxEntries: 131072, flags: 1 },
     fresh: { type: "percpu_array", key: u32, value: ppingFresh, maxEntries: 1, flags: 0 },
+    packets: { type: "percpu_array", key: u32, value: ppingPacket, maxEntries: 1, flags: 0 },
     prefixes: { type: "array_of_maps", key: u32, inner: { type: "hash", key: ppingPrefix, value: ppingPrefixTraffic, maxEntries: 16384, flags: 1 }, maxEntries: 1, flags: 0 },
     stamps: { type: "hash", key: ppingStampKey, value: u64, maxEntries: 131072, flags: 0 },
     totals: { type: "percpu_array", key: u32, value: ppingTotals, maxEntries: 1, flags: 0 },

@@ -64,86 +64,79 @@ const END_OF_ARRAY = "]\n";
  * @throws CommandError when the file cannot be opened
  */
 export function fileOutput(path: string, format: FormatName, onError: (line: string) => void): Output {
-  return format === "json" ? new ArrayFile(path, onError) : new LineFile(path, onError);
+  return new FileOutput(path, format === "json" ? openArray : openLines, onError);
 }
 
-/** What both kinds of file do alike. */
-abstract class FileOutput implements Output {
-  readonly path: string;
-  protected fd: number;
+/** A file that takes records. */
+interface RecordFile {
+  readonly fd: number;
+  append(records: readonly string[]): void;
+}
+
+class FileOutput implements Output {
   dropped = 0;
+  readonly #path: string;
+  readonly #open: (path: string) => RecordFile;
   readonly #onError: (line: string) => void;
+  #file: RecordFile | undefined;
   #failing = false;
 
-  constructor(path: string, onError: (line: string) => void) {
-    this.path = path;
+  constructor(path: string, open: (path: string) => RecordFile, onError: (line: string) => void) {
+    this.#path = path;
+    this.#open = open;
     this.#onError = onError;
-    this.fd = this.open();
+    this.#file = open(path);
   }
-
-  /** @throws CommandError */
-  protected abstract open(): number;
-  protected abstract append(records: readonly string[]): void;
 
   write(records: readonly string[]): void {
     if (records.length === 0) return;
     try {
-      this.append(records);
+      this.#file?.append(records);
       this.#failing = false;
     } catch (error) {
       this.dropped += records.length;
-      if (!this.#failing) this.#onError(`${this.path}: ${errorLine(error)}`);
+      if (!this.#failing) this.#onError(`${this.#path}: ${errorLine(error)}`);
       this.#failing = true;
     }
   }
 
   reopen(): void {
-    const before = this.fd;
-    this.fd = this.open();
-    closeSync(before);
+    const before = this.#file;
+    this.#file = this.#open(this.#path);
+    if (before !== undefined) closeSync(before.fd);
   }
 
   close(): void {
-    if (this.fd >= 0) closeSync(this.fd);
-    this.fd = -1;
+    if (this.#file !== undefined) closeSync(this.#file.fd);
+    this.#file = undefined;
   }
 }
 
-class LineFile extends FileOutput {
-  protected override open(): number {
-    const { O_WRONLY, O_CREAT, O_APPEND } = constants;
-    return openFile(this.path, O_WRONLY | O_CREAT | O_APPEND);
-  }
+const { O_WRONLY, O_CREAT, O_APPEND, O_EXCL } = constants;
 
-  protected override append(records: readonly string[]): void {
-    writeSync(this.fd, `${records.join("\n")}\n`);
-  }
+function openLines(path: string): RecordFile {
+  const fd = openFile(path, O_WRONLY | O_CREAT | O_APPEND);
+  return { fd, append: (records) => void writeSync(fd, `${records.join("\n")}\n`) };
 }
 
-class ArrayFile extends FileOutput {
-  #end = 0;
-  #first = true;
-
-  protected override open(): number {
-    const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-    const fd = openFile(this.path, O_WRONLY | O_CREAT | O_EXCL);
-    this.#end = writeSync(fd, "[") as number;
-    writeSync(fd, END_OF_ARRAY, this.#end);
-    this.#first = true;
-    return fd;
-  }
-
-  protected override append(records: readonly string[]): void {
-    const octets = Buffer.from(`${this.#first ? "" : ","}${records.join(",")}${END_OF_ARRAY}`);
-    // One call over the end of the array: whoever reads sees it before or after.
-    const written = writeSync(this.fd, octets, 0, octets.length, this.#end);
-    if (written < octets.length) {
-      writeSync(this.fd, END_OF_ARRAY, this.#end);
-      throw new Error("no room left");
-    }
-    this.#end += octets.length - END_OF_ARRAY.length;
-    this.#first = false;
-  }
+function openArray(path: string): RecordFile {
+  const fd = openFile(path, O_WRONLY | O_CREAT | O_EXCL);
+  writeSync(fd, `[${END_OF_ARRAY}`);
+  let [end, first] = ["[".length, true];
+  return {
+    fd,
+    append(records) {
+      const octets = Buffer.from(`${first ? "" : ","}${records.join(",")}${END_OF_ARRAY}`);
+      // One call over the end of the array: whoever reads sees it before or after.
+      const written = writeSync(fd, octets, 0, octets.length, end);
+      if (written < octets.length) {
+        writeSync(fd, END_OF_ARRAY, end);
+        throw new Error("no room left");
+      }
+      end += octets.length - END_OF_ARRAY.length;
+      first = false;
+    },
+  };
 }
 
 function openFile(path: string, flags: number): number {

@@ -463,6 +463,7 @@ describePrivileged("what is not measured", () => {
           transport: { ...udp, payload: new Uint8Array(3000) },
         }),
         1500,
+        1,
       ).map((fragment) => new Uint8Array([...new Uint8Array(12), 8, 0, ...fragment])),
       tcp(IPV4, OUT, { bytes: 10 }),
       tcp(IPV4, IN, { flags: ["rst"] }),
