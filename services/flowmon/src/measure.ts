@@ -36,6 +36,7 @@ export interface MeasureOptions extends MeasurementOptions, ReportingOptions {
   readonly top: number;
   readonly metricFlows: number;
   readonly metrics: HostPort | undefined;
+  readonly healthFile: string | undefined;
   readonly logLevel: LogLevel;
   readonly format: "text" | "jsonl";
   readonly order: "first" | "last";
@@ -72,7 +73,7 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
   const counted = { intervals: 0n, counted_packets: 0n };
   const telemetry = new Telemetry(identity, () => counted, gauges);
   await using stack = new AsyncDisposableStack();
-  stack.use(await telemetry.serve(options.metrics));
+  stack.use(await telemetry.serve(options.metrics, options.healthFile));
   const server = new GaugeServer(telemetry);
   stack.use(server);
   await server.listen(options.serverPort ?? (file.monitorServer ? SERVER_PORT : undefined));

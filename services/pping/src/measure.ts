@@ -27,6 +27,7 @@ export interface MeasureOptions extends MeasurementOptions {
   readonly trustClock: boolean;
   readonly order: "first" | "last";
   readonly metrics: HostPort | undefined;
+  readonly healthFile: string | undefined;
   readonly write: string | undefined;
   readonly seedFormat: boolean;
   readonly quiet: boolean;
@@ -92,7 +93,8 @@ async function observe(
   await using _lock = isReporting ? await lockInstance(lock) : undefined;
   const identity = agentIdentity({ service: "pping", role: "observer", interface: device, version: VERSION }, options);
   const telemetry = new Telemetry(identity);
-  await using _server = await telemetry.serve(options.metrics);
+  telemetry.watch(device);
+  await using _server = await telemetry.serve(options.metrics, options.healthFile);
   using observer = new Observer({ measurement, device, order: options.order });
   tell(observer, device, measurement, logger);
   let counters = () => observer.counters();
