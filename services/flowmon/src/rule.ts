@@ -47,7 +47,7 @@ export function parseRule(text: string): Rule {
 
 /** Words; a bracket that is open at a word's end is a space in a list. */
 function splitFields(text: string): string[] {
-  const list = /\[[^\]]*\s[^\]]*\]/.exec(text)?.[0];
+  const list = /\[[^[\]]*\s[^[\]]*\]/.exec(text)?.[0];
   if (list !== undefined) {
     throw new RuleError(`"${text}" has a space in the list ${list}; write ${list.replaceAll(/\s+/g, "")}`);
   }
