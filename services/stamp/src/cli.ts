@@ -36,6 +36,14 @@ const common = {
   histpath: { type: "string", placeholder: "FILE", default: "./hist", help: "Where --hist goes." },
   "enforce-sync": { type: "boolean", help: "Do not start unless the kernel calls its clock synchronised." },
   "enforce-ptp": { type: "boolean", help: "Do not start unless a PTP daemon (ptp4l or phc2sys) keeps the clock." },
+  "report-interval": {
+    type: "duration",
+    unit: "s",
+    default: "10",
+    min: "1s",
+    max: "1h",
+    help: "How often results are summed up and reported.",
+  },
   debug: { type: "boolean", env: false, help: "Like --log-level debug." },
 } as const satisfies OptionTable;
 
@@ -108,14 +116,6 @@ export const stampCommand = {
           help: "Lengthen test packets by an Extra Padding TLV with so many octets.",
         },
         ...common,
-        "report-interval": {
-          type: "duration",
-          unit: "s",
-          default: "10",
-          min: "1s",
-          max: "1h",
-          help: "How often results are summed up and reported.",
-        },
         samples: { type: "boolean", help: "Report every answer by itself as well." },
         ...agentOptions,
       },

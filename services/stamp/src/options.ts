@@ -12,6 +12,7 @@ export interface CommonOptions {
   readonly enforceSync: boolean;
   readonly enforcePtp: boolean;
   readonly debug: boolean;
+  readonly reportInterval: bigint;
   readonly report: readonly string[];
   readonly agentId: string | undefined;
   readonly spool: string | undefined;
@@ -35,7 +36,6 @@ export interface SenderOptions extends CommonOptions {
   readonly ssid: number;
   readonly dscp: number;
   readonly padding: number | undefined;
-  readonly reportInterval: bigint;
   readonly samples: boolean;
 }
 

@@ -88,6 +88,12 @@ export async function runReflector(
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const answering = userPath.run(meter.requests(ended));
+  let reportAtNs = clock.monotonicNs();
+  const report = () => {
+    // The counters travel with it; a reflector has no other results.
+    publisher.publish({ case: "delay", value: {} });
+    reportAtNs = clock.monotonicNs() + options.reportInterval;
+  };
   try {
     while (!ended.aborted) {
       await pause(TICK_MS, ended);
@@ -96,11 +102,13 @@ export async function runReflector(
       meter.keepAlive();
       if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
       if (options.stateful) meter.forgetIdleSessions(options.sessionTimeout);
+      if (clock.monotonicNs() >= reportAtNs) report();
       if (options.output) terminal.write(`${outputLine(options.format, clock.nowNs(), counters())}\n`);
     }
   } finally {
     stop.abort();
     await answering;
+    report();
     telemetry.end();
     await publisher.flush({ deadlineMs: FLUSH_MS });
     await publisher.close();

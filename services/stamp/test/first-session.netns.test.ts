@@ -18,5 +18,5 @@ describePrivileged("a session, on this kernel", { tools: ["ip"] }, () => {
       expect(summary.round_trip.min_ns).toBeGreaterThan(0);
     }
     expect((await reflector.stop()).code).toBe(0);
-  });
+  }, 300_000);
 });
