@@ -49,8 +49,17 @@ export class FlowSummaries {
     if (news.kind === "rtt") addRtt(entry, news);
   }
 
-  /** What happened since the last time. Flows without a sample and without a packet more are left out. */
-  take(fromNs: bigint, toNs: bigint): Summary[] {
+  /**
+   * What happened since the last time. Flows without a sample and without a packet more are left out.
+   *
+   * @param countsNow what the kernel has counted of a flow; undefined if it is gone
+   */
+  take(
+    fromNs: bigint,
+    toNs: bigint,
+    countsNow: (flow: FlowEnd) => FlowCounts | undefined = () => undefined,
+  ): Summary[] {
+    for (const entry of this.#entries.values()) entry.counts = countsNow(entry.flow) ?? entry.counts;
     const entries = [...this.#removed, ...this.#entries.values()];
     this.#removed = [];
     return entries.flatMap((entry) => summariesOf(entry, fromNs, toNs));

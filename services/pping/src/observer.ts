@@ -18,7 +18,9 @@ import {
   ppingSpec,
 } from "../bpf/pping.gen.ts";
 import type { Measurement } from "./config.ts";
+import type { FlowEnd } from "./flow-end.ts";
 import { configure } from "./kernel-config.ts";
+import type { FlowCounts } from "./news.ts";
 import type { Amount, InterfaceTraffic, Shortage } from "./traffic.ts";
 
 /** How to attach. */
@@ -142,6 +144,39 @@ export class Observer implements Disposable {
     const taken = [...table.entries()];
     table.close();
     return taken;
+  }
+
+  /** What has been counted of a flow so far; undefined if it is gone. */
+  flowCounts({
+    flowId,
+    direction,
+    source,
+    destination,
+    sourcePort,
+    destinationPort,
+    vlanId,
+    protocol,
+  }: FlowEnd): FlowCounts | undefined {
+    // What is measured from low to high is answered by high.
+    const isLow = direction === 1;
+    const flow = this.#object.map("flows").get({
+      low: isLow ? source : destination,
+      high: isLow ? destination : source,
+      low_port: isLow ? sourcePort : destinationPort,
+      high_port: isLow ? destinationPort : sourcePort,
+      vlan_id: vlanId,
+      protocol,
+    });
+    const [sent, received] = [flow?.direction[direction], flow?.direction[1 - direction]];
+    if (sent === undefined || received === undefined || Number(flow?.id) !== flowId) return undefined;
+    return {
+      sentPackets: Number(sent.packets),
+      sentL3Bytes: Number(sent.l3_bytes),
+      sentPayloadBytes: Number(sent.payload_bytes),
+      receivedPackets: Number(received.packets),
+      receivedL3Bytes: Number(received.l3_bytes),
+      receivedPayloadBytes: Number(received.payload_bytes),
+    };
   }
 
   /** What the interface itself has carried; super-packets count as one. */

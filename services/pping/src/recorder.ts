@@ -1,8 +1,9 @@
 import type { Publisher } from "@waymark/agent";
 import type { Measurement } from "./config.ts";
 import type { EventFormat } from "./event-format.ts";
+import type { FlowEnd } from "./flow-end.ts";
 import { FlowSummaries } from "./flow-summaries.ts";
-import type { News } from "./news.ts";
+import type { FlowCounts, News } from "./news.ts";
 import type { Output } from "./output.ts";
 import { PrefixAggregator } from "./prefix-aggregator.ts";
 import type { MethodRtts, PrefixSummary } from "./prefix-summary.ts";
@@ -61,10 +62,10 @@ export class Recorder {
     this.#options.output.write(records);
   }
 
-  /** Reports what flows did in this time. Not with aggregation. */
-  summarise(fromNs: bigint, toNs: bigint): void {
+  /** Reports what flows did in this time. Not with aggregation. @param countsNow as for {@link FlowSummaries.take} */
+  summarise(fromNs: bigint, toNs: bigint, countsNow: (flow: FlowEnd) => FlowCounts | undefined): void {
     if (this.#flows === undefined || this.#batch === undefined) return;
-    for (const summary of this.#flows.take(fromNs, toNs)) this.#batch.addSummary(summary);
+    for (const summary of this.#flows.take(fromNs, toNs, countsNow)) this.#batch.addSummary(summary);
   }
 
   /** Writes and reports what prefixes did in this time. @param kernel what the kernel counted by prefix */

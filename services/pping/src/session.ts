@@ -151,7 +151,7 @@ export class Session {
       this.#traffic = traffic;
       if (record !== undefined) output.write([record]);
     } else {
-      this.#recorder.summarise(fromNs, toNs);
+      this.#recorder.summarise(fromNs, toNs, (flow) => observer.flowCounts(flow));
       if (!isEnough(shortage)) output.write([format.shortage(toNs, shortage)]);
     }
     if (!isEnough(shortage)) logger.warn("not everything was measured: a table or the ring was full", texts(shortage));
