@@ -1,8 +1,7 @@
-import type { Conditions } from "./conditions.ts";
 import { SEEN_ON } from "./flow-filter.ts";
-import { type FlowQuestion, type FlowRow, type SumOrder, sumConditions } from "./flow-query.ts";
+import { FLOW_ORDERS, type FlowQuestion, type FlowRow, type SumOrder, sumConditions } from "./flow-query.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import { type Page, type SumPlace, sumPage } from "./page.ts";
+import { groupPage, type Page, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** Both directions of a connection: `forward` is the one that began first. */
@@ -19,7 +18,7 @@ const ORDERS: Readonly<Record<SumOrder, string>> = {
 
 // Both directions have one name: that of the direction whose source is the lesser end, as it was seen; the other is
 // seen in the other direction of the same interface.
-const NAMES = `agent, ${SEEN_ON} AS seen_on, addressed, protocol, vlan_id, ether_type, overflow, icmp_id,
+const NAMES = `${SEEN_ON} AS seen_on,
   (source_address, source_port) > (destination_address, destination_port) AS turned,
   if(turned, destination_address, source_address) AS low_address,
   if(turned, source_address, destination_address) AS high_address,
@@ -27,9 +26,6 @@ const NAMES = `agent, ${SEEN_ON} AS seen_on, addressed, protocol, vlan_id, ether
   if(turned AND direction != 0, 3 - direction, direction) AS low_direction`;
 const NAME = `agent, seen_on, addressed, protocol, vlan_id, ether_type, overflow, icmp_id, low_address, high_address,
   low_port, high_port, low_direction`;
-const VALUES = `from_ns, to_ns, flow_start_ns, packets, l3_bytes, l2_bytes, tcp_flags, source_mac, destination_mac, dscp,
-  end_reason, duplicate, icmp_type, icmp_code`;
-
 const side = (name: string, condition: string) => `
   countIf(${condition}) AS ${name}_records, minIf(from_ns, ${condition}) AS ${name}_min_ns,
   if(${name}_records = 0, 18446744073709551615, ${name}_min_ns) AS ${name}_first_ns,
@@ -43,10 +39,7 @@ const side = (name: string, condition: string) => `
   maxIf(duplicate, ${condition}) AS ${name}_is_duplicate,
   anyIf(icmp_type, ${condition}) AS ${name}_type, anyIf(icmp_code, ${condition}) AS ${name}_code`;
 
-const BIFLOWS = (conditions: Conditions, order: SumOrder) => `SELECT ${NAME}, ${side("a", "NOT turned")},
-    ${side("b", "turned")}
-  FROM (SELECT ${NAMES}, ${VALUES} FROM flow_record WHERE ${conditions.sql}) GROUP BY ${NAME}
-  ORDER BY ${ORDERS[order]}, ${NAME}`;
+const SUMS = `${side("a", "NOT turned")}, ${side("b", "turned")}`;
 
 /** Sums of both directions of each connection at one agent and interface. */
 export async function listBiflows(
@@ -57,10 +50,11 @@ export async function listBiflows(
   place: SumPlace,
 ): Promise<Page<BiflowRow, SumPlace>> {
   const conditions = sumConditions(question, false, place);
-  const rows = await store.query(
-    `${BIFLOWS(conditions, order)} LIMIT ${limit + 1} OFFSET ${place.offset}`,
-    conditions.params,
-  );
+  const sql = groupPage({
+    ...{ table: "flow_record", derived: NAMES, key: NAME, sums: SUMS },
+    ...{ order: { ...FLOW_ORDERS[order], sum: ORDERS[order] }, conditions, limit, place },
+  });
+  const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(biflowRow), limit, place);
 }
 

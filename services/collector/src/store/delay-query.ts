@@ -3,6 +3,7 @@ import { addressOf, integersOf, optionalInteger } from "./flow-row.ts";
 import type { Item } from "./kind-table.ts";
 import {
   addPlace,
+  groupPage,
   type Page,
   placedPage,
   ROW_IDENTITY,
@@ -121,19 +122,16 @@ export async function listDelays(
   const key = `window, agent, interface, ${SESSION}`;
   const timed = ways.map(waySums);
   if (ways.includes("round_trip")) timed.push(mergedDistribution("residence"));
-  const rows = await store.query(
-    `SELECT intDiv(from_ns, {step:UInt64}) AS window, agent, interface, ${SESSION},
-      max(stateful) AS is_stateful, min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(sent_packets) AS sum_sent,
-      sum(received_packets) AS sum_received, sum(lost_packets) AS sum_lost,
-      ${knownSum("lost_forward_packets")} AS sum_lost_forward,
-      ${knownSum("lost_backward_packets")} AS sum_lost_backward, sum(duplicate_packets) AS sum_duplicate,
-      sum(reordered_packets) AS sum_reordered, sum(late_packets) AS sum_late, max(wait_ns) AS longest_wait,
-      if(countIf(error_ns IS NULL) > 0, NULL, max(error_ns)) AS largest_error,
-      min(clocks_synchronised) AS all_synchronised, ${timed.join(", ")}
-    FROM delay_record WHERE ${conditions.sql} GROUP BY ${key} ORDER BY ${key}
-    LIMIT ${limit + 1} OFFSET ${place.offset}`,
-    conditions.params,
-  );
+  const derived = "intDiv(from_ns, {step:UInt64}) AS window";
+  const sums = `max(stateful) AS is_stateful, min(from_ns) AS first_ns, max(to_ns) AS last_ns,
+    sum(sent_packets) AS sum_sent, sum(received_packets) AS sum_received, sum(lost_packets) AS sum_lost,
+    ${knownSum("lost_forward_packets")} AS sum_lost_forward,
+    ${knownSum("lost_backward_packets")} AS sum_lost_backward, sum(duplicate_packets) AS sum_duplicate,
+    sum(reordered_packets) AS sum_reordered, sum(late_packets) AS sum_late, max(wait_ns) AS longest_wait,
+    if(countIf(error_ns IS NULL) > 0, NULL, max(error_ns)) AS largest_error,
+    min(clocks_synchronised) AS all_synchronised, ${timed.join(", ")}`;
+  const sql = groupPage({ table: "delay_record", derived, key, sums, conditions, limit, place });
+  const rows = await store.query(sql, conditions.params);
   return sumPage(
     rows.map((row) => delayRow(row, ways)),
     limit,

@@ -1,7 +1,7 @@
 import type { Conditions } from "./conditions.ts";
 import { FLOW_IDENTITY, type FlowFilter, flowConditions, SEEN_ON } from "./flow-filter.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import { listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { type GroupOrder, groupPage, listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** Which records of tcflows to answer. */
@@ -38,6 +38,13 @@ const ORDERS: Readonly<Record<SumOrder, string>> = {
   packets: "sum_packets DESC",
 };
 
+/** The order of the sums of flows, for tables that count them alike. */
+export const FLOW_ORDERS: Readonly<Record<SumOrder, GroupOrder>> = {
+  time: { by: "min(from_ns)", sum: ORDERS.time },
+  bytes: { by: "sum(l3_bytes) DESC", sum: ORDERS.bytes },
+  packets: { by: "sum(packets) DESC", sum: ORDERS.packets },
+};
+
 /** Single records, oldest first. */
 export function listFlowRecords(
   store: Store,
@@ -62,14 +69,11 @@ const RECORD = `${FLOW_SELECT}, from_ns AS first_ns, to_ns AS last_ns, flow_star
 const RECORDS_BY_SIZE = (conditions: Conditions, order: SumOrder) => `SELECT agent, ${RECORD} FROM flow_record
   WHERE ${conditions.sql} ORDER BY ${ORDERS[order]}, first_ns, agent, service, role, interface, boot_id, sequence, nth`;
 
-const FLOWS = (conditions: Conditions, order: SumOrder) => `SELECT agent, ${FLOW_SELECT}, min(from_ns) AS first_ns,
-    max(to_ns) AS last_ns, min(flow_start_ns) AS start_ns, sum(packets) AS sum_packets,
-    sum(l3_bytes) AS sum_l3_bytes, sum(l2_bytes) AS sum_l2_bytes, groupBitOr(tcp_flags) AS flags,
-    argMax(source_mac, to_ns) AS from_mac, argMax(destination_mac, to_ns) AS to_mac,
-    argMax(dscp, to_ns) AS latest_dscp, argMax(end_reason, to_ns) AS latest_end, max(duplicate) AS is_duplicate,
-    count() AS records
-  FROM flow_record WHERE ${conditions.sql} GROUP BY agent, ${FLOW_IDENTITY}
-  ORDER BY ${ORDERS[order]}, agent, ${FLOW_IDENTITY}`;
+const SUMS = `min(from_ns) AS first_ns, max(to_ns) AS last_ns, min(flow_start_ns) AS start_ns,
+  sum(packets) AS sum_packets, sum(l3_bytes) AS sum_l3_bytes, sum(l2_bytes) AS sum_l2_bytes,
+  groupBitOr(tcp_flags) AS flags, argMax(source_mac, to_ns) AS from_mac, argMax(destination_mac, to_ns) AS to_mac,
+  argMax(dscp, to_ns) AS latest_dscp, argMax(end_reason, to_ns) AS latest_end, max(duplicate) AS is_duplicate,
+  count() AS records`;
 
 /** The sums of all records of a flow, or single records in another order than that of time. */
 export async function listFlowSums(
@@ -81,8 +85,14 @@ export async function listFlowSums(
   place: SumPlace,
 ): Promise<Page<FlowRow, SumPlace>> {
   const conditions = sumConditions(question, grouping === "records", place);
-  const sql = (grouping === "records" ? RECORDS_BY_SIZE : FLOWS)(conditions, order);
-  const rows = await store.query(`${sql} LIMIT ${limit + 1} OFFSET ${place.offset}`, conditions.params);
+  const sql =
+    grouping === "records"
+      ? `${RECORDS_BY_SIZE(conditions, order)} LIMIT ${limit + 1} OFFSET ${place.offset}`
+      : groupPage({
+          ...{ table: "flow_record", derived: `${SEEN_ON} AS seen_on`, key: `agent, ${FLOW_IDENTITY}`, sums: SUMS },
+          ...{ order: FLOW_ORDERS[order], conditions, limit, place },
+        });
+  const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(flowRow), limit, place);
 }
 

@@ -39,6 +39,39 @@ export function sumPage<Row>(rows: readonly Row[], limit: number, place: SumPlac
   return { rows: rows.slice(0, limit), next };
 }
 
+/** How groups of rows are put into an order: by what of their rows, and by which of the sums that is. */
+export interface GroupOrder {
+  readonly by: string;
+  readonly sum: string;
+}
+
+/**
+ * SQL of one page of sums of groups, in their order, then in that of their keys. Which groups are on the page is found
+ * out first, so that only their rows are put together.
+ */
+export function groupPage(page: {
+  readonly table: string;
+  /** Expressions, with their names, that the key needs beside the table's columns. */
+  readonly derived: string;
+  readonly key: string;
+  readonly sums: string;
+  /** Absent: the order of the keys. */
+  readonly order?: GroupOrder;
+  readonly conditions: Conditions;
+  readonly limit: number;
+  readonly place: SumPlace;
+}): string {
+  const { table, derived, key, sums, order, conditions, limit, place } = page;
+  // Columns that nobody asks for are not read.
+  const rows = `(SELECT *, ${derived} FROM ${table} WHERE ${conditions.sql})`;
+  const first = (rank: string | undefined) => (rank === undefined ? key : `${rank}, ${key}`);
+  return `SELECT ${key}, ${sums} FROM ${rows}
+    WHERE (${key}) IN (
+      SELECT ${key} FROM ${rows} GROUP BY ${key} ORDER BY ${first(order?.by)} LIMIT ${limit + 1} OFFSET ${place.offset}
+    )
+    GROUP BY ${key} ORDER BY ${first(order?.sum)}`;
+}
+
 /** Leaves out what lies before or at a place, by the columns `time` and those of ROW_IDENTITY, and `within`. */
 export function addPlace(
   conditions: Conditions,

@@ -3,6 +3,7 @@ import { FLOW_IDENTITY, type FlowFilter, flowConditions, flowIdentityConditions,
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
 import {
   addPlace,
+  groupPage,
   listRows,
   type Page,
   placedPage,
@@ -84,15 +85,12 @@ export async function listRtt(
     .equal("prefix", "prefix", "String", prefix)
     .add("stored_ns <= {as_of:UInt64}", { as_of: place.asOfNs, step: stepNs === 0n ? 2n ** 63n : stepNs });
   const key = `window, agent, prefix, ${FLOW_IDENTITY}, method, local`;
-  const rows = await store.query(
-    `SELECT intDiv(from_ns, {step:UInt64}) AS window, agent, prefix, ${FLOW_SELECT}, method, local,
-      min(from_ns) AS first_ns, max(to_ns) AS last_ns, ${mergedDistribution("rtt")},
-      sum(sent_packets) AS sum_sent, sum(sent_l3_bytes) AS sum_sent_bytes, sum(received_packets) AS sum_received,
-      sum(received_l3_bytes) AS sum_received_bytes, sum(measurable_packets) AS sum_measurable
-    FROM rtt_record WHERE ${conditions.sql} GROUP BY ${key} ORDER BY ${key}
-    LIMIT ${limit + 1} OFFSET ${place.offset}`,
-    conditions.params,
-  );
+  const derived = `intDiv(from_ns, {step:UInt64}) AS window, ${SEEN_ON} AS seen_on`;
+  const sums = `min(from_ns) AS first_ns, max(to_ns) AS last_ns, ${mergedDistribution("rtt")},
+    sum(sent_packets) AS sum_sent, sum(sent_l3_bytes) AS sum_sent_bytes, sum(received_packets) AS sum_received,
+    sum(received_l3_bytes) AS sum_received_bytes, sum(measurable_packets) AS sum_measurable`;
+  const sql = groupPage({ table: "rtt_record", derived, key, sums, conditions, limit, place });
+  const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(rttRow), limit, place);
 }
 

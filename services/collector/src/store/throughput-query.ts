@@ -1,7 +1,7 @@
 import { FLOW_IDENTITY, type FlowFilter, flowConditions, SEEN_ON } from "./flow-filter.ts";
-import type { SumOrder } from "./flow-query.ts";
+import { FLOW_ORDERS, type SumOrder } from "./flow-query.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf, optionalInteger } from "./flow-row.ts";
-import { listRows, type Page, ROW_IDENTITY, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { groupPage, listRows, type Page, ROW_IDENTITY, type RowPlace, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** One flow in one interval, or the sum of all its intervals. */
@@ -41,12 +41,6 @@ export interface SequenceRow {
   readonly restarts: bigint;
 }
 
-const ORDERS: Readonly<Record<SumOrder, string>> = {
-  time: "first_ns",
-  bytes: "sum_l3_bytes DESC",
-  packets: "sum_packets DESC",
-};
-
 const FLOW_SELECT = FLOW_IDENTITY.replace("seen_on", `${SEEN_ON} AS seen_on`);
 
 const RECORD = `${FLOW_SELECT}, from_ns AS first_ns, to_ns AS last_ns, packets AS sum_packets, l3_bytes AS sum_l3_bytes,
@@ -59,7 +53,7 @@ const RECORD = `${FLOW_SELECT}, from_ns AS first_ns, to_ns AS last_ns, packets A
   sequence_restarts AS restarts, 1 AS records`;
 
 // Mean and deviation of all gaps from those of the intervals: sums of n, n·mean and (n - 1)·s² + n·mean².
-const FLOW_SUM = `${FLOW_SELECT}, min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(packets) AS sum_packets,
+const SUMS = `min(from_ns) AS first_ns, max(to_ns) AS last_ns, sum(packets) AS sum_packets,
   sum(l3_bytes) AS sum_l3_bytes, sum(payload_bytes) AS sum_payload, sum(goodput_bytes) AS sum_goodput,
   sum(gaps) AS sum_gaps, sumIf(gaps, gap_mean_ns IS NOT NULL) AS known_gaps,
   sum(gaps * gap_mean_ns) / known_gaps AS mean_ns,
@@ -100,13 +94,13 @@ export async function listThroughputSums(
   place: SumPlace,
 ): Promise<Page<ThroughputRow, SumPlace>> {
   const conditions = flowConditions("record", filter).add("stored_ns <= {as_of:UInt64}", { as_of: place.asOfNs });
-  const sql =
-    grouping === "records"
-      ? `SELECT agent, ${RECORD} FROM throughput_record WHERE ${conditions.sql}
-        ORDER BY ${ORDERS[order]}, first_ns, ${ROW_IDENTITY}`
-      : `SELECT agent, ${FLOW_SUM} FROM throughput_record WHERE ${conditions.sql} GROUP BY agent, ${FLOW_IDENTITY}
-        ORDER BY ${ORDERS[order]}, agent, ${FLOW_IDENTITY}`;
-  const rows = await store.query(`${sql} LIMIT ${limit + 1} OFFSET ${place.offset}`, conditions.params);
+  const records = `SELECT agent, ${RECORD} FROM throughput_record WHERE ${conditions.sql}
+    ORDER BY ${FLOW_ORDERS[order].sum}, first_ns, ${ROW_IDENTITY} LIMIT ${limit + 1} OFFSET ${place.offset}`;
+  const flows = groupPage({
+    ...{ table: "throughput_record", derived: `${SEEN_ON} AS seen_on`, key: `agent, ${FLOW_IDENTITY}`, sums: SUMS },
+    ...{ order: FLOW_ORDERS[order], conditions, limit, place },
+  });
+  const rows = await store.query(grouping === "records" ? records : flows, conditions.params);
   return sumPage(rows.map(throughputRow), limit, place);
 }
 
