@@ -210,17 +210,24 @@ int flowmon_egress(struct __sk_buff *skb)
 	return flowmon_see(skb, FLOWMON_EGRESS);
 }
 
-static long flowmon_reap_one(void *map, struct flowmon_key *key, struct flowmon_flow *flow, __u64 *before_ns)
+static long flowmon_reap_one(void *map, struct flowmon_key *key, struct flowmon_flow *found, __u64 *before_ns)
 {
+	struct flowmon_flow *flow;
 	int idle;
 
+	if (found->last_ns >= *before_ns)
+		return 0;
+	/* Looked up again: before Linux 6.2 the verifier takes no lock through the pointer that a callback is given. */
+	flow = bpf_map_lookup_elem(&flows, key);
+	if (!flow)
+		return 0;
 	bpf_spin_lock(&flow->lock);
 	idle = flow->last_ns < *before_ns;
 	if (idle)
 		flow->tag = 0;
 	bpf_spin_unlock(&flow->lock);
 	if (idle)
-		bpf_map_delete_elem(map, key);
+		bpf_map_delete_elem(&flows, key);
 	return 0;
 }
 

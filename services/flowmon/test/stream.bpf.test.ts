@@ -39,7 +39,7 @@ function plain(segments: readonly Segment[], threshold: number) {
     }
     next = Math.max(next, from + length);
   }
-  const missing = [];
+  const missing: number[] = [];
   for (let octet = segments[0]?.from ?? 0; octet < next; octet++) if (!seen.has(octet)) missing.push(octet);
   const runs = missing.filter((octet, i) => missing[i - 1] !== octet - 1).length;
   return { ...counts, missing: missing.length, runs };
