@@ -138,16 +138,19 @@ export class Agent {
   /** Takes over all that was counted, then tells what is due. */
   #read(): void {
     const readNs = this.#deps.timeline.nowNs();
-    for (const place of this.#places) this.#readPlace(place, readNs);
+    for (const place of this.#places) {
+      // Before the reading: a packet that comes in between is seen, and the interface has not counted it yet.
+      const carried = place.meter.interfacePackets();
+      this.#lookForUnseen(place, carried, this.#readPlace(place, readNs));
+    }
     this.#lastReadNs = readNs;
     for (const { table } of this.#places) table.advance(readNs, this.#sink);
     for (const exporter of this.#deps.exporters) exporter.flush();
   }
 
-  #readPlace(place: Place, readNs: number): void {
-    const { meter, table, unseen } = place;
-    // Before the reading: a packet that comes in between is seen, and the interface has not counted it yet.
-    const carried = meter.interfacePackets();
+  /** Whether anything had passed. */
+  #readPlace(place: Place, readNs: number): boolean {
+    const { meter, table } = place;
     using taken = meter.take();
     let flows = 0;
     for (const batch of taken?.batches() ?? []) {
@@ -159,6 +162,10 @@ export class Agent {
     const filtered = meter.filtered().packets;
     const sawSome = flows > 0 || table.overflowPackets !== before || filtered !== place.filteredPackets;
     place.filteredPackets = filtered;
+    return sawSome;
+  }
+
+  #lookForUnseen({ meter, unseen }: Place, carried: bigint, sawSome: boolean): void {
     const missed = unseen.look(carried, sawSome);
     if (missed === 0n) return;
     this.#deps.logger.warn("the interface carried packets that this program did not see", {

@@ -122,12 +122,16 @@ export class FlowTable {
     }
   }
 
-  /** All flows, with their counts since the start or since they were last shown; shows them. */
+  /**
+   * All flows, with their counts since the start or since they were last shown; shows them. Which of several interfaces
+   * owns a flow that is younger than `readNs` is not known yet: it is shown the next time.
+   */
   *views(since: "start" | "shown", readNs: number): Generator<FlowView, void> {
     for (let slot = 0; slot < this.#store.end; slot++) {
       if (!this.#store.has(slot)) continue;
-      const view = this.#view(slot, since, undefined, readNs);
       const { slab, base } = this.#store.at(slot);
+      if (this.#options.siblings && (slab[base + FIELD.startNs] ?? 0) >= readNs) continue;
+      const view = this.#view(slot, since, undefined, readNs);
       slab[base + FIELD.shownPackets] = slab[base + FIELD.packets] ?? 0;
       slab[base + FIELD.shownL3Bytes] = slab[base + FIELD.l3Bytes] ?? 0;
       slab[base + FIELD.shownL2Bytes] = slab[base + FIELD.l2Bytes] ?? 0;

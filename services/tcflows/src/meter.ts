@@ -1,5 +1,5 @@
 import { type BpfMap, BpfObject, interfaceCounters, interfaceInfo, type OpenBpfObject } from "@waymark/bpf-runtime";
-import { Attachment, attachHook, linkHeaderLength } from "@waymark/probe";
+import { Attachment, attachHook, checkInterface, linkHeaderLength } from "@waymark/probe";
 import {
   type TcflowsCount,
   type TcflowsKey,
@@ -113,10 +113,15 @@ export class Meter implements Disposable {
     return sum;
   }
 
-  /** What the interface itself has carried, both ways; super-packets count as one. */
+  /** What the interface itself has carried, both ways; super-packets count as one. @throws when it is gone */
   interfacePackets(): bigint {
-    const { rxPackets, txPackets } = interfaceCounters(this.ifindex);
-    return rxPackets + txPackets;
+    try {
+      const { rxPackets, txPackets } = interfaceCounters(this.ifindex);
+      return rxPackets + txPackets;
+    } catch (error) {
+      checkInterface(this.device, this.ifindex);
+      throw error;
+    }
   }
 
   /** Goes back to the place in the chain that was asked for; true if somebody had taken it. */

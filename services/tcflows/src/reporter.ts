@@ -39,6 +39,7 @@ export function rowMaker(options: ReportOptions): RowMaker {
     biflow,
     dedup,
     keepEnded: format === "table" && !intervalTotals,
+    showEnds: format !== "table",
     keyOf: format === "table" ? tableKey(manyDevices) : flowRowKey,
   });
 }

@@ -31,6 +31,8 @@ export interface RowOptions {
   readonly dedup: boolean;
   /** Ended flows stay, so that the sums are those of all time. */
   readonly keepEnded: boolean;
+  /** The end of a flow is a row, although nothing passed since the last report. */
+  readonly showEnds: boolean;
   /** What flows of one row have in common. */
   readonly keyOf: (id: FlowId, device: string) => string;
 }
@@ -60,7 +62,7 @@ export class RowMaker {
     this.#older = merge(this.#older ?? { ...oldest[1], ...NOTHING, back: NOTHING, id: undefined }, oldest[1]);
   }
 
-  /** The rows now, in no particular order. Without packets there is no row. */
+  /** The rows now, in no particular order. Where nothing passed there is no row. */
   take(tables: Iterable<FlowTable>, readNs: number): Row[] {
     const rows = new Map(this.#ended);
     for (const table of tables) for (const view of table.views(this.#options.since, readNs)) this.#add(rows, view);
@@ -70,7 +72,8 @@ export class RowMaker {
       this.#older = undefined;
     }
     const all = [...rows.values(), ...(older ? [older] : [])];
-    return all.filter((row) => row.packets + row.back.packets > 0);
+    const { showEnds } = this.#options;
+    return all.filter((row) => row.packets + row.back.packets > 0 || (showEnds && row.open === 0));
   }
 
   #add(rows: Map<string, Row>, view: FlowView): void {

@@ -1,11 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { buildPacket } from "@waymark/packet";
 import {
   Capture,
   describePrivileged,
-  type ManagedProcess,
   MeasuredPath,
   type Namespace,
   NetLab,
@@ -15,60 +11,18 @@ import {
   sendDatagrams,
   sendFrames,
   startIperf3Server,
+  waitFor,
 } from "@waymark/testkit";
+import { type Line, Running, sumOf } from "./running.ts";
 import { type Flows, tsharkFlows } from "./tshark-flows.ts";
 
-const BIN = fileURLToPath(new URL("../bin/tcflows.js", import.meta.url));
 const DEADLINE_MS = 60_000;
 const PORT = 5001;
+/** All IP, whatever else is on the link. */
+const ALL_IP = ["--filter", "src=0.0.0.0/0", "--filter", "src=::/0"];
 
-/** A tcflows that writes JSON lines, what is new in each, into a file. */
-interface Running {
-  readonly agent: ManagedProcess;
-  readonly file: string;
-}
-
-async function start(lab: NetLab, ns: Namespace, device: string, ...flags: readonly string[]): Promise<Running> {
-  const file = join(lab.folder, "flows.jsonl");
-  const words = ["-iface", device, "-freq", "100ms", "--interval-totals", "--format", "jsonl", ...flags];
-  const agent = ns.spawn([
-    "sh",
-    "-c",
-    'out="$1"; shift; exec "$@" >"$out"',
-    "sh",
-    file,
-    process.execPath,
-    BIN,
-    ...words,
-  ]);
-  await agent.waitForLine(/measuring/, { deadlineMs: DEADLINE_MS, stream: "stderr" });
-  return { agent, file };
-}
-
-interface Line {
-  readonly direction: "ingress" | "egress";
-  readonly protocol?: string;
-  readonly ether_type?: string;
-  readonly overflow?: boolean;
-  readonly source?: string;
-  readonly destination?: string;
-  readonly source_port?: number;
-  readonly destination_port?: number;
-  readonly vlan_id?: number;
-  readonly packets: number;
-  readonly l3_bytes: number;
-  readonly l2_bytes: number;
-}
-
-/** Ends it, and adds up the lines of every flow: what tshark's fields can tell apart. */
-async function stop({ agent, file }: Running): Promise<{ flows: Flows; lines: readonly Line[] }> {
-  agent.signal("SIGTERM");
-  expect(await agent.exited).toEqual({ code: 0, signal: null });
-  const text = await readFile(file, "utf8");
-  const lines = text
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Line);
+/** The lines of every flow added up: what tshark's fields can tell apart. */
+function flowsOf(lines: readonly Line[]): Flows {
   const flows: Flows = new Map();
   for (const line of lines) {
     const { source = "", destination = "", source_port = 0, destination_port = 0, vlan_id = 0 } = line;
@@ -81,7 +35,23 @@ async function stop({ agent, file }: Running): Promise<{ flows: Flows; lines: re
       l2Bytes: before.l2Bytes + line.l2_bytes,
     });
   }
-  return { flows, lines };
+  return flows;
+}
+
+/** Neighbours talk among themselves on every link; what goes to the far end and comes from there passes both. */
+function endToEnd(flows: Flows, { sink }: MeasuredPath): Flows {
+  return new Map([...flows].filter(([name]) => name.includes(` ${sink.ipv4} `) || name.includes(` ${sink.ipv6} `)));
+}
+
+/** Waits until no TCP connection is under way any more: then no packet of one is, either. */
+async function connectionsClosed({ source, sink }: MeasuredPath): Promise<void> {
+  const states = ["established", "fin-wait-1", "fin-wait-2", "close-wait", "last-ack", "closing", "syn-sent"];
+  const argv = ["ss", "-Htn", ...states.flatMap((state) => ["state", state])];
+  const open = async ({ ns }: { readonly ns: Namespace }) => (await ns.exec(argv)).stdout.trim();
+  await waitFor(async () => (await open(source)) === "" && (await open(sink)) === "", {
+    deadlineMs: DEADLINE_MS,
+    what: "the end of all connections",
+  });
 }
 
 interface Scenario {
@@ -111,6 +81,8 @@ const scenarios: readonly Scenario[] = [
         ping(source.ns, sink.ipv6, { count: 20 }),
         source.ns.exec(["ping", "-n", "-R", "-c", "5", "-i", "0.01", sink.ipv4], { allowFailure: true }),
       ]);
+      // nobody listens: what the answers to that have to tell comes before these
+      for (const address of [sink.ipv4, sink.ipv6]) await ping(source.ns, address, { count: 3 });
     },
   },
 ];
@@ -120,12 +92,13 @@ describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethto
     "equals tshark to the packet and byte: $name",
     async ({ offloads, traffic }) => {
       await using path = await MeasuredPath.create(offloads ? { sourceOffloads: offloads } : {});
-      const entry = path.lab.namespaces.find(({ label }) => label === "router") as Namespace;
+      const router = path.lab.namespaces.find(({ label }) => label === "router") as Namespace;
       // behind a link without offloads: what is there is what a wire carries
-      await using capture = await Capture.start(path.lab, entry, "left", { snapLength: 128, filter: "ip or ip6" });
-      const running = await start(path.lab, path.source.ns, path.source.device, ...ALL_IP);
+      await using capture = await Capture.start(path.lab, router, "left", { snapLength: 128, filter: "ip or ip6" });
+      const running = await Running.start(path.lab, path.source.ns, [path.source.device], ...ALL_IP);
       await traffic(path);
-      const { flows } = await stop(running);
+      await connectionsClosed(path);
+      const flows = flowsOf(await running.stop());
       await capture.stop();
       expect(await path.strayDrops()).toBe(0n);
       const truth = await tsharkFlows(capture.path);
@@ -140,7 +113,7 @@ describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethto
     const [near, far] = [await lab.namespace("near"), await lab.namespace("far")];
     await lab.link({ ns: near, device: "eth0" }, { ns: far, device: "eth0" });
     await using capture = await Capture.start(lab, far, "eth0", { filter: "ether src 02:00:00:00:00:01" });
-    const running = await start(lab, near, "eth0");
+    const running = await Running.start(lab, near, ["eth0"]);
     const transport = { kind: "udp", sourcePort: 1, destinationPort: 2, payload: new Uint8Array(30) } as const;
     const tags = [[{ id: 7 }], [{ protocol: 0x88a8, id: 9 }, { id: 8 }], []] as const;
     const frames = tags.flatMap((vlans) => [
@@ -149,41 +122,70 @@ describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethto
     ]);
     await sendFrames(near, "eth0", frames, { count: 600 });
     await capture.stopAfter(600, DEADLINE_MS);
-    const { flows } = await stop(running);
+    const flows = flowsOf(await running.stop());
     const sent = new Map([...flows].filter(([name]) => / 1 > .* 2$/.test(name)));
     expect(sent.size).toBe(6);
     expect(sent).toEqual(await tsharkFlows(capture.path));
   }, 60_000);
+});
 
-  test("52 000 flows, read every 100 ms while they are sent as fast as it goes", async () => {
-    await using lab = await NetLab.create();
+describePrivileged("many flows", () => {
+  /** Two hosts that are silent unless a test sends: every packet on the link is of the test, from the first on. */
+  async function link(lab: NetLab): Promise<Namespace> {
     const [near, far] = [await lab.namespace("near"), await lab.namespace("far")];
-    // Without it, every packet on the link is of this test, from its first on.
     for (const ns of [near, far]) await ns.sysctl({ "net.ipv6.conf.default.disable_ipv6": 1 });
     await lab.link(
       { ns: near, device: "eth0", addresses: ["10.82.0.1/24"] },
       { ns: far, device: "eth0", addresses: ["10.82.0.2/24"] },
     );
-    const running = await start(lab, near, "eth0", "--table-size", "60000");
-    const each = { to: "10.82.0.2", port: 9, flows: 4000, count: 16_000 };
-    const senders = Array.from({ length: 13 }, (_, i) => ({ ...each, fromPort: 10_000 + 4000 * i }));
-    await Promise.all(senders.map((sender) => sendDatagrams(near, sender)));
-    const { flows, lines } = await stop(running);
-    const udp = [...flows].filter(([name]) => name.endsWith("> 10.82.0.2 9"));
+    return near;
+  }
+
+  /** What the interface itself has carried. */
+  async function carried(ns: Namespace) {
+    const { txPackets, rxPackets, txBytes, rxBytes } = await ns.statistics("eth0");
+    return {
+      ingress: { packets: Number(rxPackets), l2Bytes: Number(rxBytes) },
+      egress: { packets: Number(txPackets), l2Bytes: Number(txBytes) },
+    };
+  }
+
+  function counted(lines: readonly Line[]) {
+    const of = (direction: "ingress" | "egress") => {
+      const { packets, l2Bytes } = sumOf(lines.filter((line) => line.direction === direction));
+      return { packets, l2Bytes };
+    };
+    return { ingress: of("ingress"), egress: of("egress") };
+  }
+
+  const senders = (flows: number, runs: number, count: number) =>
+    Array.from({ length: runs }, (_, i) => ({
+      ...{ to: "10.82.0.2", port: 9, flows, count },
+      fromPort: 10_000 + flows * i,
+    }));
+
+  test("52 000, read every 100 ms while they are sent as fast as it goes", async () => {
+    await using lab = await NetLab.create();
+    const near = await link(lab);
+    const running = await Running.start(lab, near, ["eth0"], "--table-size", "60000");
+    await Promise.all(senders(4000, 13, 16_000).map((sender) => sendDatagrams(near, sender)));
+    const lines = await running.stop();
+    const udp = [...flowsOf(lines)].filter(([name]) => name.endsWith("> 10.82.0.2 9"));
     expect(lines.filter((line) => line.overflow)).toEqual([]);
     expect(udp).toHaveLength(52_000);
     expect(udp.every(([, { packets, l2Bytes }]) => packets === 4 && l2Bytes === 4 * 106)).toBe(true);
-    const { txPackets, rxPackets } = await near.statistics("eth0");
-    const all = { ingress: 0, egress: 0 };
-    for (const { direction, packets } of lines) all[direction] += packets;
-    expect(all).toEqual({ ingress: Number(rxPackets), egress: Number(txPackets) });
+    expect(counted(lines)).toEqual(await carried(near));
+  }, 120_000);
+
+  test("more than the table holds: records and overflow are together what passed the interface", async () => {
+    await using lab = await NetLab.create();
+    const near = await link(lab);
+    const running = await Running.start(lab, near, ["eth0"], "--table-size", "100");
+    await Promise.all(senders(2000, 4, 20_000).map((sender) => sendDatagrams(near, sender)));
+    const lines = await running.stop();
+    const overflow = lines.filter((line) => line.overflow);
+    expect(new Set(overflow.map(({ direction, protocol }) => `${direction} ${protocol}`))).toContain("egress udp");
+    expect(sumOf(overflow).packets).toBeGreaterThan(1000);
+    expect(counted(lines)).toEqual(await carried(near));
   }, 120_000);
 });
-
-/** All IP: what a filter of any protocol lets through. */
-const ALL_IP = ["--filter", "src=0.0.0.0/0", "--filter", "src=::/0"];
-
-/** Neighbours talk among themselves on every link; what goes to the far end and comes from there passes both. */
-function endToEnd(flows: Flows, { sink }: MeasuredPath): Flows {
-  return new Map([...flows].filter(([name]) => name.includes(` ${sink.ipv4} `) || name.includes(` ${sink.ipv6} `)));
-}
