@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Logger } from "@waymark/agent";
+import { errorLine, type Logger } from "@waymark/agent";
 import type { StoreClock } from "../clock.ts";
-import type { Store } from "../store/store.ts";
+import { type Store, StoreError } from "../store/store.ts";
 
 /** What questions are answered from. */
 export interface AnswerSources {
@@ -16,6 +16,11 @@ export async function answer<T>(log: Logger, work: () => Promise<T>): Promise<T>
     return await work();
   } catch (error) {
     if (error instanceof ConnectError) throw error;
+    if (error instanceof StoreError && error.exhausted) {
+      log.warn("question not answered: it takes too much memory or time", { error: errorLine(error) });
+      const why = "the answer takes too much memory or time: name a shorter range of time, or filter more";
+      throw new ConnectError(why, Code.ResourceExhausted);
+    }
     // The SQL and the engine's words are for the log, not for whoever asks.
     log.error("query failed", { error });
     throw new ConnectError("the store does not answer", Code.Unavailable);
