@@ -40,8 +40,11 @@ struct stamp_session {
 	__u64 last_seen_ns; /* CLOCK_MONOTONIC, coarse */
 	__u64 newest_time;  /* T1 as on the wire, of the newest request; authenticated */
 	__u64 seen;	    /* bit n: newest_sequence - n was seen */
+	__u64 stamped_ns;   /* T3 of the answer that left last, since the Unix epoch; 0: none */
+	__u32 stamped_sequence; /* its number */
 	__u32 newest_sequence;
 	struct bpf_spin_lock lock;
+	__u32 _pad;
 };
 
 struct {
@@ -106,6 +109,14 @@ static __noinline int stamp_within_rate(const __u32 *source, __u64 gap_ns, __u64
 	/* Who loses the race against another CPU waits for the next request. */
 	return __sync_val_compare_and_swap(stored, due, next) == due;
 }
+
+/* Where an answer that is to go elsewhere leaves: asked and answered by user space's run of stamp_route. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stamp_way);
+} ways SEC(".maps");
 
 /* The session of a request, made at its first. */
 static __noinline struct stamp_session *stamp_session_of(const struct stamp_session_key *key)

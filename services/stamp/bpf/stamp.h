@@ -97,11 +97,22 @@ struct stamp_prefix {
 	__u8 address[16];
 };
 
+/* A way to an address: what is asked, and the next hop's hardware addresses. */
+struct stamp_way {
+	__u8 source[16];
+	__u8 destination[16];
+	__u32 ifindex; /* it leaves by */
+	__u8 source_mac[6];
+	__u8 destination_mac[6];
+};
+
 /* A request that user space answers. */
 struct stamp_request {
 	__u64 received_ns; /* T2, since the Unix epoch */
 	__u64 session_received; /* requests and answers of the session so far, this one included; stateful */
 	__u64 session_answered;
+	__u64 previous_ns; /* T3 of the session's answer that left last; 0: none, or stateless */
+	__u32 previous_sequence; /* its number */
 	__u32 length; /* of the frame */
 	__u32 l3_offset;
 	__u32 l4_offset;
@@ -110,7 +121,7 @@ struct stamp_request {
 	__u16 vlan_tci;
 	__u8 tos;
 	__u8 hops;
-	__u8 _pad[2];
+	__u8 _pad[6];
 	__u8 frame[STAMP_FRAME_BYTES];
 };
 

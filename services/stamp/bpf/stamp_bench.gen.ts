@@ -98,11 +98,13 @@ export const stampOriginal: Codec<StampOriginal> = {
 
 const bytes3584 = bytes(3584);
 
-/** `struct stamp_request`, 3632 octets */
+/** `struct stamp_request`, 3648 octets */
 export interface StampRequest {
   readonly received_ns: bigint;
   readonly session_received: bigint;
   readonly session_answered: bigint;
+  readonly previous_ns: bigint;
+  readonly previous_sequence: number;
   readonly length: number;
   readonly l3_offset: number;
   readonly l4_offset: number;
@@ -115,34 +117,38 @@ export interface StampRequest {
 }
 
 export const stampRequest: Codec<StampRequest> = {
-  size: 3632,
+  size: 3648,
   decode: (view, at) => ({
     received_ns: view.getBigUint64(at, true),
     session_received: view.getBigUint64(at + 8, true),
     session_answered: view.getBigUint64(at + 16, true),
-    length: view.getUint32(at + 24, true),
-    l3_offset: view.getUint32(at + 28, true),
-    l4_offset: view.getUint32(at + 32, true),
-    sequence: view.getUint32(at + 36, true),
-    vlan_protocol: view.getUint16(at + 40),
-    vlan_tci: view.getUint16(at + 42, true),
-    tos: view.getUint8(at + 44),
-    hops: view.getUint8(at + 45),
-    frame: bytes3584.decode(view, at + 48),
+    previous_ns: view.getBigUint64(at + 24, true),
+    previous_sequence: view.getUint32(at + 32, true),
+    length: view.getUint32(at + 36, true),
+    l3_offset: view.getUint32(at + 40, true),
+    l4_offset: view.getUint32(at + 44, true),
+    sequence: view.getUint32(at + 48, true),
+    vlan_protocol: view.getUint16(at + 52),
+    vlan_tci: view.getUint16(at + 54, true),
+    tos: view.getUint8(at + 56),
+    hops: view.getUint8(at + 57),
+    frame: bytes3584.decode(view, at + 64),
   }),
   encode: (view, at, value) => {
     u64.encode(view, at, value.received_ns, "stamp_request.received_ns");
     u64.encode(view, at + 8, value.session_received, "stamp_request.session_received");
     u64.encode(view, at + 16, value.session_answered, "stamp_request.session_answered");
-    u32.encode(view, at + 24, value.length, "stamp_request.length");
-    u32.encode(view, at + 28, value.l3_offset, "stamp_request.l3_offset");
-    u32.encode(view, at + 32, value.l4_offset, "stamp_request.l4_offset");
-    u32.encode(view, at + 36, value.sequence, "stamp_request.sequence");
-    be16.encode(view, at + 40, value.vlan_protocol, "stamp_request.vlan_protocol");
-    u16.encode(view, at + 42, value.vlan_tci, "stamp_request.vlan_tci");
-    u8.encode(view, at + 44, value.tos, "stamp_request.tos");
-    u8.encode(view, at + 45, value.hops, "stamp_request.hops");
-    bytes3584.encode(view, at + 48, value.frame, "stamp_request.frame");
+    u64.encode(view, at + 24, value.previous_ns, "stamp_request.previous_ns");
+    u32.encode(view, at + 32, value.previous_sequence, "stamp_request.previous_sequence");
+    u32.encode(view, at + 36, value.length, "stamp_request.length");
+    u32.encode(view, at + 40, value.l3_offset, "stamp_request.l3_offset");
+    u32.encode(view, at + 44, value.l4_offset, "stamp_request.l4_offset");
+    u32.encode(view, at + 48, value.sequence, "stamp_request.sequence");
+    be16.encode(view, at + 52, value.vlan_protocol, "stamp_request.vlan_protocol");
+    u16.encode(view, at + 54, value.vlan_tci, "stamp_request.vlan_tci");
+    u8.encode(view, at + 56, value.tos, "stamp_request.tos");
+    u8.encode(view, at + 57, value.hops, "stamp_request.hops");
+    bytes3584.encode(view, at + 64, value.frame, "stamp_request.frame");
   },
 };
 
@@ -170,25 +176,29 @@ export const stampSessionKey: Codec<StampSessionKey> = {
   },
 };
 
-/** `struct stamp_session`, 48 octets */
+/** `struct stamp_session`, 64 octets */
 export interface StampSession {
   readonly received: bigint;
   readonly answered: bigint;
   readonly last_seen_ns: bigint;
   readonly newest_time: bigint;
   readonly seen: bigint;
+  readonly stamped_ns: bigint;
+  readonly stamped_sequence: number;
   readonly newest_sequence: number;
 }
 
 export const stampSession: Codec<StampSession> = {
-  size: 48,
+  size: 64,
   decode: (view, at) => ({
     received: view.getBigUint64(at, true),
     answered: view.getBigUint64(at + 8, true),
     last_seen_ns: view.getBigUint64(at + 16, true),
     newest_time: view.getBigUint64(at + 24, true),
     seen: view.getBigUint64(at + 32, true),
-    newest_sequence: view.getUint32(at + 40, true),
+    stamped_ns: view.getBigUint64(at + 40, true),
+    stamped_sequence: view.getUint32(at + 48, true),
+    newest_sequence: view.getUint32(at + 52, true),
   }),
   encode: (view, at, value) => {
     u64.encode(view, at, value.received, "stamp_session.received");
@@ -196,7 +206,38 @@ export const stampSession: Codec<StampSession> = {
     u64.encode(view, at + 16, value.last_seen_ns, "stamp_session.last_seen_ns");
     u64.encode(view, at + 24, value.newest_time, "stamp_session.newest_time");
     u64.encode(view, at + 32, value.seen, "stamp_session.seen");
-    u32.encode(view, at + 40, value.newest_sequence, "stamp_session.newest_sequence");
+    u64.encode(view, at + 40, value.stamped_ns, "stamp_session.stamped_ns");
+    u32.encode(view, at + 48, value.stamped_sequence, "stamp_session.stamped_sequence");
+    u32.encode(view, at + 52, value.newest_sequence, "stamp_session.newest_sequence");
+  },
+};
+
+const bytes6 = bytes(6);
+
+/** `struct stamp_way`, 48 octets */
+export interface StampWay {
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly ifindex: number;
+  readonly source_mac: Uint8Array;
+  readonly destination_mac: Uint8Array;
+}
+
+export const stampWay: Codec<StampWay> = {
+  size: 48,
+  decode: (view, at) => ({
+    source: bytes16.decode(view, at),
+    destination: bytes16.decode(view, at + 16),
+    ifindex: view.getUint32(at + 32, true),
+    source_mac: bytes6.decode(view, at + 36),
+    destination_mac: bytes6.decode(view, at + 42),
+  }),
+  encode: (view, at, value) => {
+    bytes16.encode(view, at, value.source, "stamp_way.source");
+    bytes16.encode(view, at + 16, value.destination, "stamp_way.destination");
+    u32.encode(view, at + 32, value.ifindex, "stamp_way.ifindex");
+    bytes6.encode(view, at + 36, value.source_mac, "stamp_way.source_mac");
+    bytes6.encode(view, at + 42, value.destination_mac, "stamp_way.destination_mac");
   },
 };
 
@@ -287,6 +328,7 @@ export const stampBenchSpec = {
     stamp_inject: { type: "tc" },
     stamp_out: { type: "tc" },
     stamp_reflect: { type: "tc" },
+    stamp_route: { type: "tc" },
     stamp_undo: { type: "tc" },
   },
   maps: {
@@ -299,6 +341,7 @@ export const stampBenchSpec = {
     rates: { type: "lru_hash", key: bytes16, value: u64, maxEntries: 65536, flags: 0 },
     requests: { type: "ringbuf", record: stampRequest, maxEntries: 4194304, flags: 0 },
     sessions: { type: "hash", key: stampSessionKey, value: stampSession, maxEntries: 65536, flags: 1 },
+    ways: { type: "array", key: u32, value: stampWay, maxEntries: 1, flags: 0 },
   },
   rodata: {
     config: { section: ".rodata", offset: 0, codec: stampReflectorConfig },

@@ -49,6 +49,8 @@ struct stamp_received {
 	__u64 time; /* T1 as on the wire */
 	__u64 session_received;
 	__u64 session_answered;
+	__u64 previous_ns;
+	__u32 previous_sequence;
 	__u32 source[4];
 	__u32 destination[4];
 	struct stamp_udp udp;
@@ -134,6 +136,16 @@ static __always_inline int stamp_is_plain(struct __sk_buff *skb, const struct wm
 	return !packet->extensions || stamp_plain_extensions(skb, packet);
 }
 
+static __always_inline void stamp_session_key_of(struct stamp_session_key *key, const void *source,
+						 const void *destination, __be16 source_port, __be16 ssid)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memcpy(key->source, source, sizeof(key->source));
+	__builtin_memcpy(key->destination, destination, sizeof(key->destination));
+	key->source_port = source_port;
+	key->ssid = ssid;
+}
+
 /* Notes a request in its session and takes the answer's number, when nothing can refuse it any more. 0, or what to
  * count. */
 static __noinline int stamp_enter_session(struct stamp_received *request)
@@ -143,11 +155,7 @@ static __noinline int stamp_enter_session(struct stamp_received *request)
 
 	if (!request)
 		return STAMP_TABLE_FULL;
-	__builtin_memset(&key, 0, sizeof(key));
-	__builtin_memcpy(key.source, request->source, sizeof(key.source));
-	__builtin_memcpy(key.destination, request->destination, sizeof(key.destination));
-	key.source_port = request->udp.source;
-	key.ssid = request->ssid;
+	stamp_session_key_of(&key, request->source, request->destination, request->udp.source, request->ssid);
 	session = stamp_session_of(&key);
 	if (!session)
 		return STAMP_TABLE_FULL;
@@ -157,6 +165,8 @@ static __noinline int stamp_enter_session(struct stamp_received *request)
 	request->session_received = __sync_fetch_and_add(&session->received, 1) + 1;
 	request->session_answered = __sync_fetch_and_add(&session->answered, 1);
 	request->sequence = request->session_answered;
+	request->previous_ns = session->stamped_ns;
+	request->previous_sequence = session->stamped_sequence;
 	return 0;
 }
 
@@ -204,6 +214,8 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
 	record->session_received = request->session_received;
 	record->session_answered = request->session_answered;
+	record->previous_ns = request->previous_ns;
+	record->previous_sequence = request->previous_sequence;
 	record->length = length;
 	record->l3_offset = packet->l3_offset;
 	record->l4_offset = packet->l4_offset;
@@ -464,6 +476,7 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 	if (config.authenticated && !stamp_hmac_right(skb, packet->l4_offset + sizeof(struct udphdr), request.ssid))
 		return stamp_count(STAMP_BAD_HMAC, TC_ACT_SHOT);
 	request.session_received = request.session_answered = 0;
+	request.previous_ns = request.previous_sequence = 0;
 	if (request.length < base || config.via_stack ||
 	    stamp_who_answers(skb, packet->l4_offset + sizeof(struct udphdr) + base, request.length - base,
 			      &clear_flags) == BY_USER_SPACE)
@@ -474,6 +487,36 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 	return stamp_answer_in_place(skb, packet, &request, clear_flags);
 }
 
+/* Remembers an answer's T3 in its session, for Follow-Up Telemetry. */
+static __noinline int stamp_note_answer(struct __sk_buff *skb, const struct wm_packet *packet, __u64 stamped_ns)
+{
+	__u32 source[4], destination[4];
+	struct stamp_open_answer *open;
+	struct stamp_session_key key;
+	struct stamp_session *session;
+	struct udphdr *udp;
+	__u32 sequence;
+	__be16 ssid;
+
+	if (!packet || stamp_addresses(skb, packet, source, destination))
+		return -1;
+	udp = stamp_at(skb, packet->l4_offset, sizeof(*udp) + sizeof(*open));
+	if (!udp)
+		return -1;
+	open = (void *)(udp + 1);
+	sequence = bpf_ntohl(open->sequence);
+	ssid = config.authenticated ? ((struct stamp_closed_answer *)open)->ssid : open->ssid;
+	stamp_session_key_of(&key, destination, source, udp->dest, ssid);
+	session = bpf_map_lookup_elem(&sessions, &key);
+	if (!session)
+		return -1;
+	bpf_spin_lock(&session->lock);
+	session->stamped_ns = stamped_ns;
+	session->stamped_sequence = sequence;
+	bpf_spin_unlock(&session->lock);
+	return 0;
+}
+
 /* Writes T3 (and the HMAC) into an answer of ours. */
 static __noinline int stamp_finish(struct __sk_buff *skb)
 {
@@ -481,7 +524,7 @@ static __noinline int stamp_finish(struct __sk_buff *skb)
 	struct stamp_closed_answer *closed;
 	struct wm_packet packet;
 	struct udphdr *udp;
-	__u64 difference = 0;
+	__u64 difference = 0, tai_ns;
 	__be32 now[2], *time;
 	__be16 ssid = 0;
 	int bare;
@@ -492,7 +535,8 @@ static __noinline int stamp_finish(struct __sk_buff *skb)
 	if (!udp)
 		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
 	bare = packet.version == 4 && !udp->check;
-	stamp_wire_time(bpf_ktime_get_tai_ns(), config.ptp, now);
+	tai_ns = bpf_ktime_get_tai_ns();
+	stamp_wire_time(tai_ns, config.ptp, now);
 	time = (void *)(udp + 1) + 4;
 	if (config.authenticated) {
 		closed = (void *)(udp + 1);
@@ -507,6 +551,8 @@ static __noinline int stamp_finish(struct __sk_buff *skb)
 		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
 	if (!bare && stamp_fix_udp(skb, packet.l4_offset, difference))
 		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
+	if (config.stateful)
+		stamp_note_answer(skb, &packet, tai_ns + stamp_unix_offset_ns);
 	skb->mark = 0;
 	return stamp_count(STAMP_STAMPED, TC_ACT_UNSPEC);
 }
@@ -535,4 +581,38 @@ int stamp_inject(struct __sk_buff *skb)
 {
 	skb->mark = config.mark;
 	return bpf_clone_redirect(skb, config.ifindex, 0);
+}
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+/* Looks a way up for user space: 0, or BPF_FIB_LKUP_RET_ of why there is none. Run by user space alone. */
+SEC("tc")
+int stamp_route(struct __sk_buff *skb)
+{
+	struct bpf_fib_lookup question = {};
+	struct stamp_way *way;
+	__u32 zero = 0, *word;
+	int answer;
+
+	way = bpf_map_lookup_elem(&ways, &zero);
+	if (!way)
+		return -1;
+	word = (void *)way->destination;
+	question.ifindex = config.ifindex;
+	question.l4_protocol = IPPROTO_UDP;
+	if (!word[0] && !word[1] && word[2] == bpf_htonl(0xffff)) {
+		question.family = AF_INET;
+		__builtin_memcpy(&question.ipv4_src, way->source + 12, sizeof(question.ipv4_src));
+		__builtin_memcpy(&question.ipv4_dst, way->destination + 12, sizeof(question.ipv4_dst));
+	} else {
+		question.family = AF_INET6;
+		__builtin_memcpy(question.ipv6_src, way->source, sizeof(question.ipv6_src));
+		__builtin_memcpy(question.ipv6_dst, way->destination, sizeof(question.ipv6_dst));
+	}
+	answer = bpf_fib_lookup(skb, &question, sizeof(question), BPF_FIB_LOOKUP_OUTPUT);
+	way->ifindex = question.ifindex;
+	__builtin_memcpy(way->source_mac, question.smac, sizeof(way->source_mac));
+	__builtin_memcpy(way->destination_mac, question.dmac, sizeof(way->destination_mac));
+	return answer;
 }

@@ -1,4 +1,5 @@
 import { agentOptions, type CommandSpec, type OptionTable } from "@waymark/agent";
+import { parseTlvOption, TLV_OPTION_FORMS } from "./tlv-option.ts";
 import { VERSION } from "./version.ts";
 
 const DESCRIPTION = `
@@ -13,6 +14,11 @@ const common = {
     type: "string",
     placeholder: "FILE",
     help: "Authenticated mode (HMAC-SHA-256): keys from this file, a line each: 'SSID KEY' or '* KEY' for all others, KEY as text or hex:…. Read again when it changes.",
+  },
+  "tlv-key-file": {
+    type: "string",
+    placeholder: "FILE",
+    help: "Protect TLVs by an HMAC TLV in unauthenticated mode, too, with keys from this file.",
   },
   timestamps: {
     type: "enum",
@@ -53,6 +59,11 @@ const device = {
   type: "string",
   help: "The interface that test packets use.",
 } as const;
+
+function tlvProblem(text: string): string | undefined {
+  const result = parseTlvOption(text);
+  return result.ok ? undefined : result.reason;
+}
 
 /** The command line of `stamp`. */
 export const stampCommand = {
@@ -115,6 +126,13 @@ export const stampCommand = {
           defaultText: "none",
           help: "Lengthen test packets by an Extra Padding TLV with so many octets.",
         },
+        tlv: {
+          type: "string",
+          multiple: true,
+          placeholder: "TLV",
+          help: `Put a TLV into every test packet: ${TLV_OPTION_FORMS.join(", ")}.`,
+          check: tlvProblem,
+        },
         ...common,
         samples: { type: "boolean", help: "Report every answer by itself as well." },
         ...agentOptions,
@@ -172,6 +190,14 @@ export const stampCommand = {
           unit: "packets/s",
           help: "Requests of one source that are answered; 0: all.",
         },
+        "return-to": {
+          type: "string",
+          multiple: true,
+          placeholder: "CIDR",
+          defaultText: "nowhere",
+          help: "Send answers to these addresses, too, if a Return Path TLV asks for it.",
+        },
+        "hide-location": { type: "boolean", help: "Tell no addresses and ports to a Location TLV." },
         "answer-dscp": { type: "integer", min: 0, max: 63, defaultText: "the request's", help: "DSCP of answers." },
         "copy-ecn": { type: "boolean", help: "Answers carry the request's ECN bits; otherwise Not-ECT." },
         output: { type: "boolean", help: "Print what was answered, once a second." },

@@ -7,12 +7,14 @@ import { ANY_SSID } from "./reflector-programs.ts";
 /** The keys of a file, which may be replaced while we run. */
 export class KeyRing {
   readonly #path: string;
+  readonly #option: string;
   #keys: AuthKeys;
   #version: string;
 
   /** @throws CommandError when the file cannot be read, or holds no keys */
-  constructor(path: string) {
+  constructor(path: string, option = "--auth-key-file") {
     this.#path = path;
+    this.#option = option;
     this.#version = this.#versionNow();
     this.#keys = this.#read();
   }
@@ -54,10 +56,10 @@ export class KeyRing {
     try {
       text = readFileSync(this.#path, "utf8");
     } catch (error) {
-      throw new CommandError(`--auth-key-file ${this.#path}: ${(error as Error).message}`, { cause: error });
+      throw new CommandError(`${this.#option} ${this.#path}: ${(error as Error).message}`, { cause: error });
     }
     const result = parseAuthKeys(text);
-    if (!result.ok) throw new CommandError(`--auth-key-file ${this.#path}: ${result.reason}`);
+    if (!result.ok) throw new CommandError(`${this.#option} ${this.#path}: ${result.reason}`);
     return result.keys;
   }
 }

@@ -1,7 +1,8 @@
 import type { Logger, Publisher } from "@waymark/agent";
 import { type BpfRingBuffer, monotonicNow } from "@waymark/bpf-runtime";
 import type { WallClock } from "@waymark/probe";
-import type { StampEvent } from "../bpf/stamp_sender.gen.ts";
+import type { StampAnswerTlvs, StampEvent } from "../bpf/stamp_sender.gen.ts";
+import type { ReplyTlvs } from "./codec/reply-tlv.ts";
 import type { SenderOptions } from "./options.ts";
 import { pause } from "./pause.ts";
 import { delayPayloads, type ReportedSample } from "./publish.ts";
@@ -19,6 +20,10 @@ export interface MeasuringDependencies {
   readonly logger: Logger;
   readonly publisher: Publisher;
   readonly events: BpfRingBuffer<StampEvent>;
+  /** TLVs of answers, and how they are read; only where some were asked for. */
+  readonly tlvs:
+    | { readonly ring: BpfRingBuffer<StampAnswerTlvs>; readonly read: (record: StampAnswerTlvs) => ReplyTlvs }
+    | undefined;
   /** What to add to CLOCK_MONOTONIC for the times of the statistics: they do not jump when the wall clock is set. */
   readonly timelineNs: bigint;
   /** Looks after clock, interface, keys and lease; throws what ends the measurement. */
@@ -70,12 +75,12 @@ export class Measuring {
 
   /** Measures until all packets have their fate; after `signal` is aborted, those that are under way. */
   async run(signal: AbortSignal): Promise<void> {
-    const { events, clock, keepUp } = this.#deps;
+    const { events, tlvs, clock, keepUp } = this.#deps;
     const stop = this.#stop.signal;
     const keeping = setInterval(() => this.#attempt(keepUp), KEEP_UP_MS);
     const looking = setInterval(() => this.#attempt(() => this.#look()), LOOK_MS);
     const steps = this.#watchSteps(clock.changes(stop));
-    const reading = this.#read(events);
+    const reading = Promise.all([this.#read(events), this.#readTlvs()]);
     try {
       await this.#sendAll(AbortSignal.any([signal, stop]));
       await this.#awaitFates();
@@ -84,6 +89,7 @@ export class Measuring {
       clearInterval(looking);
       this.#stop.abort();
       events.close();
+      tlvs?.ring.close();
       await Promise.all([steps, reading]);
       this.#finish();
     }
@@ -129,6 +135,18 @@ export class Measuring {
     }
   }
 
+  async #readTlvs(): Promise<void> {
+    const { tlvs } = this.#deps;
+    if (!tlvs) return;
+    for await (const batch of tlvs.ring.batches()) for (const record of batch) this.#takeTlvs(record);
+  }
+
+  #takeTlvs(record: StampAnswerTlvs): void {
+    const { tlvs, sessions, output } = this.#deps;
+    const session = sessions.all[record.session];
+    if (tlvs && session) output.tlvs(session.view, record.sequence, tlvs.read(record));
+  }
+
   #take(event: StampEvent): void {
     const { sessions, timelineNs, output, options } = this.#deps;
     const session = sessions.all[event.session];
@@ -152,11 +170,11 @@ export class Measuring {
 
   /** Gives up what nobody can answer in time any more; shows and reports what is complete. */
   #look(): void {
-    const { sessions, timelineNs, output, events } = this.#deps;
+    const { sessions, timelineNs, output, events, tlvs } = this.#deps;
     const now = monotonicNow();
     // Everything from before `now` is in the ring, and then in the statistics.
-    if (!events.closed)
-      for (let batch = events.read(); batch; batch = events.read()) for (const event of batch) this.#take(event);
+    drain(events, (event) => this.#take(event));
+    if (tlvs) drain(tlvs.ring, (record) => this.#takeTlvs(record));
     for (const [number, session] of sessions.all.entries()) {
       this.#report(number, session.stats.expire(now + timelineNs));
     }
@@ -198,4 +216,10 @@ export class Measuring {
       logger.warn("wall clock stepped: one-way delays before and after differ by as much", { by_ms: Number(by) / 1e6 });
     }
   }
+}
+
+/** Takes everything that is in a ring now. */
+function drain<T>(ring: BpfRingBuffer<T>, take: (record: T) => void): void {
+  if (ring.closed) return;
+  for (let batch = ring.read(); batch; batch = ring.read()) for (const record of batch) take(record);
 }

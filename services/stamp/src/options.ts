@@ -5,6 +5,7 @@ import type { TimeFormat } from "./codec/time-stamp.ts";
 export interface CommonOptions {
   readonly device: string;
   readonly authKeyFile: string | undefined;
+  readonly tlvKeyFile: string | undefined;
   readonly timestamps: TimeFormat;
   readonly taiOffset: number | undefined;
   readonly hist: readonly number[] | undefined;
@@ -36,6 +37,7 @@ export interface SenderOptions extends CommonOptions {
   readonly ssid: number;
   readonly dscp: number;
   readonly padding: number | undefined;
+  readonly tlv: readonly string[];
   readonly samples: boolean;
 }
 
@@ -47,6 +49,8 @@ export interface ReflectorOptions extends CommonOptions {
   readonly sessionTimeout: bigint;
   readonly allow: readonly string[];
   readonly rateLimit: number;
+  readonly returnTo: readonly string[];
+  readonly hideLocation: boolean;
   readonly answerDscp: number | undefined;
   readonly copyEcn: boolean;
   readonly output: boolean;

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { type BpfRingBuffer, interfaceCounters, interfaceInfo, monotonicNow } from "@waymark/bpf-runtime";
+import type { Address } from "@waymark/packet";
 import { Attachment, attachHook, linkHeaderLength, type WallClock } from "@waymark/probe";
 import type { StampRequest, StampSessionKey } from "../bpf/stamp_reflector.gen.ts";
 import type { HmacState } from "./codec/hmac-state.ts";
@@ -13,6 +14,12 @@ import {
   setOwnAddresses,
 } from "./reflector-programs.ts";
 import { wireClock } from "./wire-clock.ts";
+
+/** Hardware addresses of a frame. */
+export interface NextHop {
+  readonly source: string;
+  readonly destination: string;
+}
 
 /** How to attach. */
 export interface ReflectorMeterOptions {
@@ -36,6 +43,7 @@ export class ReflectorMeter implements Disposable {
   readonly #object: ReflectorObject;
   readonly #attachments: readonly Attachment[];
   readonly #ifindex: number;
+  #ownAddresses: readonly string[] = [];
   readonly #options: ReflectorMeterOptions;
 
   /** @throws when the interface is gone or unsuitable, or the kernel or the privileges do not suffice */
@@ -63,12 +71,18 @@ export class ReflectorMeter implements Disposable {
     }
   }
 
+  /** The interface's addresses as of the last look. */
+  get ownAddresses(): readonly string[] {
+    return this.#ownAddresses;
+  }
+
   /** Follows the clock and the interface's addresses, and tells the programs that we live. At least once in three seconds. */
   keepAlive(): void {
     const { clock, config, taiOffsetS } = this.#options;
     const lease = { stamp_lease_until_ns: monotonicNow() + LEASE_NS };
     this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS), ...lease });
-    setOwnAddresses(this.#object, interfaceInfo(this.#ifindex).addresses);
+    this.#ownAddresses = interfaceInfo(this.#ifindex).addresses;
+    setOwnAddresses(this.#object, this.#ownAddresses);
   }
 
   /** Answers are signed with these from now on. */
@@ -94,6 +108,17 @@ export class ReflectorMeter implements Disposable {
   /** Sends a whole frame by the interface; T3 and HMAC are written on its way. */
   send(frame: Uint8Array): boolean {
     return this.#object.program("stamp_inject").testRun({ data: frame, dataSizeOut: 0 }).retval === 0;
+  }
+
+  /** How an answer gets from one of our addresses to another one; undefined if it cannot by this interface. */
+  wayTo(source: Address, destination: Address): NextHop | undefined {
+    const nowhere = new Uint8Array(6);
+    const ways = this.#object.map("ways");
+    ways.set(0, { source, destination, ifindex: 0, source_mac: nowhere, destination_mac: nowhere });
+    const { retval } = this.#object.program("stamp_route").testRun();
+    const way = ways.get(0);
+    if (retval !== 0 || way?.ifindex !== this.#ifindex) return undefined;
+    return { source: macText(way.source_mac), destination: macText(way.destination_mac) };
   }
 
   /** Goes back to the place in the chain that was asked for; true if somebody had taken it. */
@@ -123,4 +148,8 @@ export class ReflectorMeter implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function macText(octets: Uint8Array): string {
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join(":");
 }

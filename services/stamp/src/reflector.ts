@@ -1,6 +1,6 @@
 import { CommandError, createLogger } from "@waymark/agent";
 import { interfaceInfo } from "@waymark/bpf-runtime";
-import { type Cidr, parseAddress, parseCidr, sameAddress } from "@waymark/packet";
+import { type Address, type Cidr, cidrContains, familyOf, parseAddress, parseCidr, sameAddress } from "@waymark/packet";
 import {
   agentIdentity,
   checkInterface,
@@ -36,9 +36,11 @@ export async function runReflector(
   { clock, terminal }: Surroundings,
 ): Promise<void> {
   const logger = createLogger({ name: "stamp", level: options.debug ? "debug" : options.logLevel });
-  const allowed = options.allow.map(cidrOf);
+  const allowed = options.allow.map((text) => cidrOf("--allow", text));
+  const returnable = options.returnTo.map((text) => cidrOf("--return-to", text));
   enforceClock(clock, options);
   const keyRing = options.authKeyFile === undefined ? undefined : new KeyRing(options.authKeyFile);
+  const tlvKeys = options.tlvKeyFile === undefined ? undefined : new KeyRing(options.tlvKeyFile, "--tlv-key-file");
   const { device, port } = options;
   const { ifindex } = interfaceInfo(device);
   const taken = `a stamp reflector runs on ${device} port ${port} already; choose another with -p`;
@@ -64,12 +66,20 @@ export async function runReflector(
     ...(keyRing && { keys: keyRing.states() }),
   });
   const unseen = new UnseenPackets();
+  const own = () => meter.ownAddresses.flatMap((text) => parseAddress(text) ?? []);
+  const isOwnAddress = (address: Address) => own().some((each) => sameAddress(each, address));
+  const canReturnTo = (address: Address) => {
+    const source = own().find((each) => familyOf(each) === familyOf(address));
+    const isAllowed = returnable.some((cidr) => cidrContains(cidr, address));
+    return isAllowed && source !== undefined && meter.wayTo(source, address) !== undefined;
+  };
   const userPath = new UserPath({
-    policy: policyOf(options, keyRing, device),
+    policy: policyOf(options, keyRing, tlvKeys, isOwnAddress, canReturnTo),
     clock: () => reflectorClock(clock, options),
     layer: meter.l2Length > 0 ? { link: "ethernet" } : { link: "raw" },
     stateful: options.stateful,
     send: (frame) => meter.send(frame),
+    wayTo: (source, destination) => meter.wayTo(source, destination),
   });
   const counters = () => ({ ...meter.counters(), ...userPath.counters(), unseen: unseen.total });
   const telemetry = new Telemetry(identity);
@@ -98,6 +108,7 @@ export async function runReflector(
     while (!ended.aborted) {
       await pause(TICK_MS, ended);
       checkInterface(device, ifindex);
+      tlvKeys?.refresh(logger);
       if (keyRing?.refresh(logger)) meter.setKeys(keyRing.states());
       meter.keepAlive();
       if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
@@ -116,21 +127,30 @@ export async function runReflector(
   logger.info("ended", countersText(counters()));
 }
 
-function cidrOf(text: string): Cidr {
+function cidrOf(option: string, text: string): Cidr {
   const result = parseCidr(text);
-  if (!result.ok) throw new CommandError(`--allow ${text}: ${result.reason}`);
+  if (!result.ok) throw new CommandError(`${option} ${text}: ${result.reason}`);
   return result.cidr;
 }
 
-function policyOf(options: ReflectorOptions, keyRing: KeyRing | undefined, device: string): ReflectorPolicy {
+function policyOf(
+  options: ReflectorOptions,
+  keyRing: KeyRing | undefined,
+  tlvKeys: KeyRing | undefined,
+  isOwnAddress: ReflectorPolicy["isOwnAddress"],
+  isReturnAddressAllowed: ReflectorPolicy["isReturnAddressAllowed"],
+): ReflectorPolicy {
   return {
     ...CAUTIOUS_POLICY,
     mode: keyRing ? "authenticated" : "unauthenticated",
-    key: (ssid) => keyRing?.keys.forSsid(ssid),
-    isOwnAddress: (address) =>
-      interfaceInfo(device).addresses.some((text) => sameAddress(parseAddress(text) ?? new Uint8Array(), address)),
+    key: (ssid) => (keyRing ?? tlvKeys)?.keys.forSsid(ssid),
+    isOwnAddress,
+    isReturnAddressAllowed,
+    isDscpAllowed: (dscp) => dscp === options.answerDscp || options.answerDscp === undefined,
     dscp: options.answerDscp ?? "copy",
     copyEcn: options.copyEcn,
+    tellsLocation: !options.hideLocation,
+    tellsMac: !options.hideLocation,
   };
 }
 

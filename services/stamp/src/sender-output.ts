@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { CommandError } from "@waymark/agent";
+import { tlvsJson, tlvsText } from "./answer-tlvs.ts";
+import type { ReplyTlvs } from "./codec/reply-tlv.ts";
 import type { SenderOptions } from "./options.ts";
 import { answerLine } from "./report/answer-line.ts";
 import { answerJson, summaryJson } from "./report/json-lines.ts";
@@ -49,6 +51,12 @@ export class SenderOutput {
         ? answerJson(session, answer, verdict)
         : answerLine(host, octets, answer, verdict, summary.trust),
     );
+  }
+
+  /** What the TLVs of an answer say. */
+  tlvs({ host }: SessionView, sequence: number, tlvs: ReplyTlvs): void {
+    if (this.#live) return;
+    this.#line(this.#options.format === "jsonl" ? tlvsJson(host, sequence, tlvs) : tlvsText(host, sequence, tlvs));
   }
 
   /** An interval whose packets all have their fate. */

@@ -1,6 +1,8 @@
 import { CommandError, createLogger } from "@waymark/agent";
 import { interfaceInfo } from "@waymark/bpf-runtime";
 import { agentIdentity, checkInterface, openAgentPublisher, Telemetry } from "@waymark/probe";
+import type { StampAnswerTlvs } from "../bpf/stamp_sender.gen.ts";
+import { answerTlvs } from "./answer-tlvs.ts";
 import { enforceClock } from "./clock-guard.ts";
 import { KeyRing } from "./key-ring.ts";
 import { Measuring } from "./measuring.ts";
@@ -31,6 +33,8 @@ export async function runSender(
   if (keyRing && !keyRing.keys.forSsid(options.ssid)) {
     throw new CommandError(`--auth-key-file ${options.authKeyFile}: no key for SSID ${options.ssid}`);
   }
+  const tlvKeys = options.tlvKeyFile === undefined ? undefined : new KeyRing(options.tlvKeyFile, "--tlv-key-file");
+  const key = () => (keyRing ?? tlvKeys)?.keys.forSsid(options.ssid);
   const targets = await resolveTargets(options.host);
   const { device } = options;
   const { ifindex } = interfaceInfo(device);
@@ -45,14 +49,15 @@ export async function runSender(
       authenticated: keyRing !== undefined,
       format: options.timestamps,
       dscp: options.dscp,
-      tlvs: false,
+      tlvs: options.tlv.length > 0,
       sessions: targets.length,
       window: windowOf(options),
     },
     ...(keyRing && { keys: keyRing.states() }),
   });
+  const mode = keyRing ? "authenticated" : "unauthenticated";
   const timelineNs = clock.offsetNs();
-  using sessions = await Sessions.open({ options, targets, meter, clock, keyRing, timelineNs });
+  using sessions = await Sessions.open({ options, targets, meter, clock, mode, key, timelineNs });
   const identity = agentIdentity({ service: "stamp", role: "sender", interface: device, version: VERSION }, options);
   let own = () => ({});
   const counters = () => ({ ...meter.counters(), ...own() });
@@ -65,17 +70,31 @@ export async function runSender(
     interface: device,
     hosts: targets.length,
     hook: meter.hook,
-    mode: keyRing ? "authenticated" : "unauthenticated",
+    mode,
     synchronised: clock.health().synchronised,
   });
   const keepUp = () => {
     checkInterface(device, ifindex);
+    tlvKeys?.refresh(logger);
     if (keyRing?.refresh(logger)) meter.setKeys(keyRing.states());
     meter.keepAlive();
     if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
   };
   const events = meter.events();
-  const measuring = new Measuring({ options, sessions, clock, output, logger, publisher, events, timelineNs, keepUp });
+  const read = (record: StampAnswerTlvs) => answerTlvs(record, mode, key());
+  const tlvs = options.tlv.length > 0 ? { ring: meter.answerTlvs(), read } : undefined;
+  const measuring = new Measuring({
+    options,
+    sessions,
+    clock,
+    output,
+    logger,
+    publisher,
+    events,
+    tlvs,
+    timelineNs,
+    keepUp,
+  });
   own = () => measuring.counters();
   try {
     await measuring.run(signal);

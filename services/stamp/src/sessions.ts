@@ -1,7 +1,7 @@
 import { monotonicNow } from "@waymark/bpf-runtime";
 import { parseAddress } from "@waymark/packet";
 import type { WallClock } from "@waymark/probe";
-import type { KeyRing } from "./key-ring.ts";
+import type { Mode } from "./codec/mode.ts";
 import type { SenderOptions } from "./options.ts";
 import type { ReportedSession } from "./publish.ts";
 import { periodic, poisson } from "./schedule.ts";
@@ -17,7 +17,9 @@ export interface SessionsOptions {
   readonly targets: readonly Target[];
   readonly meter: SenderMeter;
   readonly clock: WallClock;
-  readonly keyRing: KeyRing | undefined;
+  readonly mode: Mode;
+  /** Signs TLVs. */
+  readonly key: () => Uint8Array | undefined;
   /** What to add to CLOCK_MONOTONIC for the times of the statistics. */
   readonly timelineNs: bigint;
 }
@@ -44,7 +46,7 @@ export class Sessions implements Disposable {
    *
    * @throws CommandError
    */
-  static async open({ options, targets, meter, clock, keyRing, timelineNs }: SessionsOptions): Promise<Sessions> {
+  static async open({ options, targets, meter, clock, mode, key, timelineNs }: SessionsOptions): Promise<Sessions> {
     const { interval, wait, sourcePort, destinationPort, ssid, dscp } = options;
     using stack = new DisposableStack();
     const sockets: TestSocket[] = [];
@@ -54,13 +56,13 @@ export class Sessions implements Disposable {
     }
     const startNs = monotonicNow() + START_NS;
     const plan: SessionPlan = {
-      mode: keyRing ? "authenticated" : "unauthenticated",
+      mode,
       ssid,
       count: options.count,
       port: destinationPort,
       tlvs: tlvsOf(options),
       cookie: meter.cookie,
-      key: () => keyRing?.keys.forSsid(ssid),
+      key,
       clock: cachedClock(clock, options),
       stats: {
         startNs: startNs + timelineNs,
@@ -82,7 +84,7 @@ export class Sessions implements Disposable {
       reflectorPort: destinationPort,
       ssid,
       dscp,
-      authenticated: keyRing !== undefined,
+      authenticated: mode === "authenticated",
     }));
     return new Sessions(all, reported, stack.move());
   }

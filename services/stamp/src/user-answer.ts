@@ -9,6 +9,7 @@ import {
   type VlanTag,
 } from "@waymark/packet";
 import type { StampRequest } from "../bpf/stamp_reflector.gen.ts";
+import { TIMESTAMP_METHOD } from "./codec/timestamp-method.ts";
 import type { Answered } from "./reflect/reflect.ts";
 import type { Request } from "./reflect/request.ts";
 
@@ -53,6 +54,7 @@ export function capturedRequest(
             sequence: record.sequence,
             received: Number(record.session_received),
             transmitted: Number(record.session_answered) + 1,
+            previous: previousOf(record),
           }
         : undefined,
     },
@@ -62,6 +64,10 @@ export function capturedRequest(
       ...(hasMacs && { destination: macText(frame, MAC_LENGTH), source: macText(frame, 0) }),
     },
   };
+}
+
+function previousOf({ previous_ns: transmittedNs, previous_sequence: sequence }: StampRequest) {
+  return transmittedNs > 0n ? { sequence, transmittedNs, method: TIMESTAMP_METHOD.swLocal } : undefined;
 }
 
 /** Tags of the frame, with the one that the card took off in front. */
@@ -78,9 +84,9 @@ function macText(frame: Uint8Array, at: number): string {
 /**
  * The frame of an answer. It has an Ethernet header on a device without, too, where the kernel takes it off.
  *
- * @param ethernet of another next hop than the one that the request came from
+ * @param nextHop hardware addresses, of another one than the request came from
  */
-export function answerFrame(captured: CapturedRequest, answer: Answered, ethernet = captured.ethernet): Uint8Array {
+export function answerFrame(captured: CapturedRequest, answer: Answered, nextHop: EthernetSpec = {}): Uint8Array {
   const { source, destination, octets, dscp, ecn } = answer;
   const tos = (dscp << DSCP_SHIFT) | ecn;
   const ends = { source: formatAddress(source.address), destination: formatAddress(destination.address) };
@@ -94,5 +100,5 @@ export function answerFrame(captured: CapturedRequest, answer: Answered, etherne
     captured.packet.family === 4
       ? { ipv4: { ...ends, tos, ttl: HOPS, dontFragment: true } }
       : { ipv6: { ...ends, trafficClass: tos, hopLimit: HOPS, flowLabel: captured.packet.flowLabel } };
-  return buildPacket({ ethernet, ...ip, transport });
+  return buildPacket({ ethernet: { ...captured.ethernet, ...nextHop }, ...ip, transport });
 }

@@ -1,5 +1,5 @@
 import type { BpfRingBuffer } from "@waymark/bpf-runtime";
-import type { LinkLayer } from "@waymark/packet";
+import { type Address, type EthernetSpec, type LinkLayer, sameAddress } from "@waymark/packet";
 import type { StampRequest } from "../bpf/stamp_reflector.gen.ts";
 import type { ReflectorPolicy } from "./reflect/policy.ts";
 import { reflect } from "./reflect/reflect.ts";
@@ -12,6 +12,8 @@ export interface UserPathDependencies {
   readonly clock: () => ReflectorClock;
   readonly layer: LinkLayer;
   readonly stateful: boolean;
+  /** The next hop of an answer that does not go back to the sender; undefined if it cannot be sent. */
+  readonly wayTo: (source: Address, destination: Address) => EthernetSpec | undefined;
   /** Sends a frame: false if it could not leave. */
   readonly send: (frame: Uint8Array) => boolean;
 }
@@ -43,13 +45,20 @@ export class UserPath {
   }
 
   #answerCaptured(captured: CapturedRequest): void {
-    const { policy, clock, send } = this.#deps;
+    const { policy, clock, send, wayTo } = this.#deps;
     const reflection = reflect(captured.request, policy, clock());
     for (const [name, count] of Object.entries(reflection.tlvs)) {
       this.#count(`tlvs_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, count);
     }
-    if (reflection.kind === "none") this.#count(`user_${reflection.reason}`);
-    else this.#count(send(answerFrame(captured, reflection)) ? "user_answered" : "user_send_failed");
+    if (reflection.kind === "none") {
+      this.#count(`user_${reflection.reason}`);
+      return;
+    }
+    const { source, destination } = reflection;
+    const isElsewhere = !sameAddress(destination.address, captured.request.source.address);
+    const nextHop = isElsewhere ? wayTo(source.address, destination.address) : {};
+    const sent = nextHop !== undefined && send(answerFrame(captured, reflection, nextHop));
+    this.#count(sent ? "user_answered" : "user_send_failed");
   }
 
   #count(name: string, by = 1): void {
