@@ -1,8 +1,10 @@
-import { LossVerdict } from "@waymark/proto/query";
+import { FlowGrouping, LossVerdict } from "@waymark/proto/query";
 import { openClickHouse } from "../src/store/clickhouse.ts";
 import { type ClickHouseFront, startClickHouseFront } from "./clickhouse-front.ts";
+import { distributionOf, expectStatistics } from "./distributions.ts";
 import { Pusher, queryClient, startTestCollector, type TestCollector } from "./harness.ts";
 import { type BlockFacts, block, flow, L, presence, reportOf } from "./history.ts";
+import { key, octets, record, reportFrom } from "./kind-reports.ts";
 import { freePort, temporaryDirectory } from "./temporary.ts";
 
 // A collector with --store http://…, against the real engine behind a front that speaks the server's protocol.
@@ -64,6 +66,47 @@ test("stores and answers the same, names with quotes and backslashes included", 
     { agent: "left" },
     { agent: "right" },
   ]);
+});
+
+test("stores and answers every kind", async () => {
+  const begin = nowNs() - 60_000_000_000n;
+  const times = { fromNs: begin, toNs: begin + 1_000_000_000n };
+  const values = distributionOf([100, 200, 300]);
+  const from = { id: "every", interface: "eth0", role: "observer", boot: "every" };
+  const summary = { subject: { case: "flow" as const, value: 0 }, rtt: values, ...times };
+  const columns = { flow: [0], atNs: [begin], rttNs: [7n], method: [1], local: [true] };
+  const session = { senderAddress: octets("10.0.0.1"), reflectorAddress: octets("2001:db8::1") };
+  const delay = { sentPackets: 3n, forward: distributionOf([-5]), errorNs: 9n, ...times };
+  const gaps = { flow: key(), gaps: 2n, gapMeanNs: 1.5, ...times };
+  const answers = await pusher.push(
+    reportFrom({ ...from, service: "tcflows" }, 1n, { case: "flows", value: { records: [record(key(), begin)] } }),
+    reportFrom({ ...from, service: "pping" }, 1n, {
+      case: "rtt",
+      value: { flows: [key()], summaries: [summary], samples: columns },
+    }),
+    reportFrom({ ...from, service: "stamp", role: "sender" }, 1n, {
+      case: "delay",
+      value: { sessions: [session], summaries: [delay] },
+    }),
+    reportFrom({ ...from, service: "flowmon" }, 1n, { case: "throughput", value: { records: [gaps] } }),
+  );
+  expect(answers.map(({ refused }) => refused)).toEqual(["", "", "", ""]);
+  const client = queryClient(collector.apiPort);
+  for (const grouping of [FlowGrouping.RECORDS, FlowGrouping.FLOWS, FlowGrouping.BIFLOWS]) {
+    expect((await client.listFlows({ grouping })).flows).toMatchObject([
+      { packets: 10n, flow: { protocolName: "tcp" } },
+    ]);
+  }
+  const { rtts } = await client.listRtt({ address: "10.0.0.0/24" });
+  expectStatistics(rtts[0]?.rtt, [100, 200, 300]);
+  expect((await client.listRttSamples({})).samples).toMatchObject([{ rtt: { nanos: 7 }, confidenceRatio: 1 }]);
+  const { delays } = await client.listDelay({ reflectorAddress: "2001:db8::1" });
+  expect(delays).toMatchObject([
+    { forward: { delay: { min: { nanos: -5 } } }, error: { nanos: 9 }, trustworthy: false },
+  ]);
+  const { throughputs } = await client.listThroughput({ grouping: FlowGrouping.FLOWS });
+  expect(throughputs).toMatchObject([{ gapMeanNs: 1.5, l3BytesPerSecond: 0 }]);
+  expect(throughputs[0]?.gapStddevNs).toBeUndefined();
 });
 
 test("stores nothing twice after a restart", async () => {

@@ -214,6 +214,28 @@ test("a report that tells nothing is stored once, too, so that its number is not
   expect((await client().listThroughput({ agent: "silent" })).throughputs).toHaveLength(1);
 });
 
+test("reports of several kinds that come in turns are still stored many at a time", async () => {
+  const inserts = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    return Number(/^waymark_collector_inserts_total (\d+)$/m.exec(text)?.[1]);
+  };
+  const before = await inserts();
+  const from = Object.entries(SERVICES).map(([kind, [service, role]]) => ({
+    kind,
+    reporter: reporter(service, role, { id: "in-turns" }),
+  }));
+  const reports = Array.from({ length: 100 }, (_, i) =>
+    from.map(({ kind, reporter: who }) => reportFrom(who, BigInt(i + 1), GOOD[kind]!)),
+  ).flat();
+  const answers = await pusher.push(...reports);
+  expect(answers.filter(({ refused }) => refused !== "")).toEqual([]);
+  // One at a time would be 400.
+  expect((await inserts()) - before).toBeLessThan(100);
+  expect((await client().listAgents({ agent: "in-turns" })).agents.map(({ lostReports }) => lostReports)).toEqual(
+    Array(4).fill(0n),
+  );
+});
+
 test("metrics count reports and rows by kind, and refusals by reason", async () => {
   const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   for (const kind of Object.keys(SERVICES)) {
