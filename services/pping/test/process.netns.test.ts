@@ -1,5 +1,7 @@
 import { readFileSync, renameSync } from "node:fs";
-import { describePrivileged, exec, type ManagedProcess, ping, waitFor } from "@waymark/testkit";
+import { BpfObject, interfaceInfo, tcxPrograms } from "@waymark/bpf-runtime";
+import { emptySpec } from "@waymark/bpf-runtime/empty";
+import { describePrivileged, exec, type ManagedProcess, NetLab, ping, waitFor } from "@waymark/testkit";
 import { DEVICE, FAR, measuring, pping, twoHosts } from "./two-hosts.ts";
 
 const DEADLINE_MS = 20_000;
@@ -93,22 +95,23 @@ describePrivileged("the pping command", { tools: ["jq"] }, () => {
     expect([count(`${file}.1`), count(file)]).toEqual([3, 3]);
   }, 60_000);
 
-  test("nothing is left after SIGKILL, and another program's filters stay", async () => {
-    await using hosts = await twoHosts();
-    const { near } = hosts;
-    await near.exec(["tc", "qdisc", "add", "dev", DEVICE, "clsact"]);
-    await near.exec(["tc", "filter", "add", "dev", DEVICE, "egress", "matchall", "action", "ok"]);
-    const shown = async () => {
-      const filters = await near.exec(["tc", "filter", "show", "dev", DEVICE, "egress"]);
-      return [filters.stdout, (await near.exec(["bpftool", "net"])).stdout];
-    };
-    const before = await shown();
-    const agent = await measuring(pping(near, "-i", DEVICE));
-    expect((await shown()).join("")).toMatch(/pping_egress/);
+  test("nothing is left after SIGKILL, and another program's clsact filter stays", async () => {
+    await using lab = await NetLab.create();
+    const far = await lab.namespace("far");
+    await lab.link({ ns: lab.here, device: DEVICE }, { ns: far, device: DEVICE });
+    using other = BpfObject.open(emptySpec).load();
+    const { ifindex } = interfaceInfo(DEVICE);
+    using _filter = other.program("empty_tc").attachTc({ ifindex, direction: "egress", hook: "clsact" });
+    const attached = async () => (await lab.here.exec(["bpftool", "net", "show", "dev", DEVICE])).stdout;
+    const before = await attached();
+    expect(before).toContain("empty_tc");
+    const agent = await measuring(pping(lab.here, "-i", DEVICE));
+    expect(tcxPrograms(ifindex, "egress")).toHaveLength(1);
     agent.signal("SIGKILL");
     await agent.exited;
-    await waitFor(async () => !(await shown()).join("").includes("pping"), { deadlineMs: DEADLINE_MS });
-    expect(await shown()).toEqual(before);
+    await waitFor(() => tcxPrograms(ifindex, "egress").length === 0, { deadlineMs: DEADLINE_MS });
+    expect(tcxPrograms(ifindex, "ingress")).toHaveLength(0);
+    expect(await attached()).toBe(before);
   }, 60_000);
 
   test("an interface that disappears ends it with a line that names it; with --wait it is followed", async () => {

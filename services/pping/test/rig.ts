@@ -1,16 +1,15 @@
-import { BpfObject, type SkbInput } from "@waymark/bpf-runtime";
+import { BpfObject, type BpfRingBuffer, type SkbInput } from "@waymark/bpf-runtime";
 import { buildPacket, type PacketSpec, TCP_FLAG, type TcpOption } from "@waymark/packet";
 import {
   type PpingDirection,
   type PpingEvent,
   type PpingFlow,
   PpingHappening,
-  PpingMethod,
   PpingReason,
+  type PpingTotals,
   ppingSpec,
 } from "../bpf/pping.gen.ts";
 import { type MeasurementOptions, measurementOf } from "../src/config.ts";
-import { flowEndOf } from "../src/flow-end.ts";
 import { configure } from "../src/kernel-config.ts";
 import type { News } from "../src/news.ts";
 import { NewsReader } from "../src/news-reader.ts";
@@ -48,17 +47,39 @@ export const NONE: MeasurementOptions = {
   prefixes: 16,
 };
 
-/** The packet programs, loaded but not attached. */
+type RigOptions = Partial<MeasurementOptions> & { readonly l2Length?: number };
+
+/** Loaded programs by their options: to load them takes an emulated machine seconds. */
+const loaded = new Map<string, { object: BpfObject<typeof ppingSpec>; ring: BpfRingBuffer<PpingEvent> }>();
+
+function load(options: RigOptions) {
+  const key = JSON.stringify(options, (_name, value) => (typeof value === "bigint" ? String(value) : value));
+  const known = loaded.get(key);
+  if (known !== undefined) return known;
+  using open = BpfObject.open(ppingSpec);
+  configure(open, measurementOf({ ...NONE, ...options }), options.l2Length ?? 14);
+  const object = open.load();
+  const made = { object, ring: object.ringBuffer("events") };
+  loaded.set(key, made);
+  return made;
+}
+
+/** Frees all programs; for the end of a file of tests. */
+export function closeRigs(): void {
+  for (const { object } of loaded.values()) object.close();
+  loaded.clear();
+}
+
+/** The packet programs, loaded but not attached, with empty tables. One at a time with the same options. */
 export class Rig implements Disposable {
   readonly object: BpfObject<typeof ppingSpec>;
   readonly #reader = new NewsReader(1024);
-  readonly #ring;
+  readonly #ring: BpfRingBuffer<PpingEvent>;
 
-  constructor(options: Partial<MeasurementOptions> & { readonly l2Length?: number } = {}) {
-    using open = BpfObject.open(ppingSpec);
-    configure(open, measurementOf({ ...NONE, ...options }), options.l2Length ?? 14);
-    this.object = open.load();
-    this.#ring = this.object.ringBuffer("events");
+  constructor(options: RigOptions = {}) {
+    const { object, ring } = load(options);
+    this.object = object;
+    this.#ring = ring;
     this.tick();
   }
 
@@ -131,9 +152,25 @@ export class Rig implements Disposable {
       .testRun({ data: new Uint8Array(64), ctx: { mark: 0 }, dataSizeOut: 0 }).retval;
   }
 
+  /** Empties everything. */
   [Symbol.dispose](): void {
-    this.object.close();
+    for (const name of ["flows", "stamps"] as const) for (const _ of this.object.map(name).drain());
+    while (this.#ring.read() !== undefined);
+    const totals = this.object.map("totals");
+    const [first] = totals.perCpu(0) ?? [];
+    if (first !== undefined) totals.fill(0, zeroed(first));
   }
+}
+
+function zeroed(totals: PpingTotals): PpingTotals {
+  const zeros = (counts: readonly bigint[]) => counts.map(() => 0n);
+  return {
+    packets: zeros(totals.packets),
+    happenings: zeros(totals.happenings),
+    protocols: totals.protocols.map(() => ({ packets: 0n, l3_bytes: 0n })),
+    ecn: zeros(totals.ecn),
+    other_protocols: zeros(totals.other_protocols),
+  };
 }
 
 /** Two ends that talk over one interface: `near` on this side of it. */
@@ -229,5 +266,3 @@ export function quic(pair: Pair, out: boolean, spin: boolean | undefined): Uint8
   const [near, far] = [pair.nearPort ?? 4000, 443];
   return packet(pair, out, { kind: "udp", sourcePort: out ? near : far, destinationPort: out ? far : near, payload });
 }
-
-export { flowEndOf, PpingMethod };
