@@ -3,10 +3,13 @@
 #   docker build --target nats .                   the broker        --target demo: the hosts and the router of the demo
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# What npm needs to know, and nothing that changes more often.
-FROM ${NODE_IMAGE} AS manifests
+# The sources. Later stages copy them from here: then services that are built at the same time share every step.
+FROM ${NODE_IMAGE} AS sources
 WORKDIR /waymark
 COPY . .
+
+# What npm needs to know, and nothing that changes more often.
+FROM sources AS manifests
 RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete \
  && find . -type d -empty -delete
 
@@ -18,7 +21,7 @@ RUN apt-get update \
 WORKDIR /waymark
 COPY --from=manifests /waymark .
 RUN npm ci --include=dev --include=optional --ignore-scripts
-COPY . .
+COPY --from=sources /waymark .
 RUN node libs/bpf-runtime/build.mjs && node_modules/.bin/tsc -b services/*
 
 # One service with the packages that it needs, and none of those that build or test it.

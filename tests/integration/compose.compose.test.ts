@@ -8,6 +8,9 @@ import { isComplete, LossApi } from "./src/loss-api.ts";
 import { expectTrue } from "./src/truth.ts";
 
 const MAIN_JOB = ["altmark-source", "altmark-sink", "collector"];
+/** Agents of the other methods; each is a service by its own name, STAMP's at its reflecting end. */
+const OTHERS = ["tcflows", "pping", "flowmon", "stamp-reflector"];
+const AGENTS = ["altmark", "tcflows", "pping", "flowmon", "stamp"];
 const AGENT_BYTES = 250e6;
 const RATE = 1000;
 const SECONDS = 8;
@@ -29,6 +32,10 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     project = await ComposeProject.clone({
       WAYMARK_SOURCE_INTERFACE: path.sourceDevice,
       WAYMARK_SINK_INTERFACE: path.sinkDevice,
+      WAYMARK_TCFLOWS_INTERFACE: path.sourceDevice,
+      WAYMARK_PPING_INTERFACE: path.sourceDevice,
+      WAYMARK_FLOWMON_INTERFACE: path.sinkDevice,
+      WAYMARK_STAMP_INTERFACE: path.sinkDevice,
       WAYMARK_INTERVAL: "1",
     });
   }, DEADLINE_MS);
@@ -42,14 +49,17 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     const begin = performance.now();
     await project.compose(["--profile", "*", "build", "--no-cache", "--quiet"], 900_000);
     say(`all images built in ${seconds(begin)}`);
-    for (const image of ["altmark", "collector", "nats", "demo"]) {
+    for (const image of [...AGENTS, "collector", "nats", "demo"]) {
       const { stdout } = await exec(["docker", "image", "inspect", "--format", "{{.Size}}", `waymark/${image}`]);
       say(`waymark/${image}: ${(Number(stdout) / 1e6).toFixed(0)} MB`);
-      if (image === "altmark") expect(Number(stdout)).toBeLessThan(AGENT_BYTES);
+      if (AGENTS.includes(image)) expect(Number(stdout)).toBeLessThan(AGENT_BYTES);
     }
     const look = "command -v g++ gcc cc clang llvm-strip npm; ls -d /app/node_modules/*chdb* /app/libs/testkit; true";
-    const { stdout } = await exec(["docker", "run", "--rm", "--network", "none", "waymark/altmark", "sh", "-c", look]);
-    expect(stdout).toBe("");
+    for (const agent of AGENTS) {
+      const run = ["docker", "run", "--rm", "--network", "none", `waymark/${agent}`];
+      expect([agent, (await exec([...run, "sh", "-c", look])).stdout]).toEqual([agent, ""]);
+      expect((await exec([...run, agent, "--version"])).stdout).toContain(agent);
+    }
   }, 1_000_000);
 
   test("the one command: loss lines, exact blocks, answers to the host, nothing left after down", async () => {
@@ -65,7 +75,10 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     const blocks = await lose();
     const { length } = up.stdout.filter((line) => /collector-1 +\| \[\d{4}-\d\d-\d\d [\d:]{8}\] loss=\d+$/.test(line));
     expect(length).toBeGreaterThanOrEqual(blocks.filter(isComplete).length);
-    await waitFor(healthy, { deadlineMs: DEADLINE_MS, what: "everything healthy" });
+    await waitFor(async () => (await healthyServices()) === MAIN_JOB.length + 1, {
+      deadlineMs: DEADLINE_MS,
+      what: "everything healthy",
+    });
     await answersBuf(blocks);
 
     await project.compose(["down"]);
@@ -80,7 +93,13 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     await waitFor(() => api.client.listAgents({}), { deadlineMs: DEADLINE_MS, what: "query API" });
     expect((await api.blocks()).filter(isComplete).length).toBeGreaterThan(0);
     await lose();
-    await project.compose(["kill", "--signal", "SIGKILL", "altmark-source", "altmark-sink"]);
+    await project.compose([...override, "up", "--detach", ...OTHERS]);
+    await waitFor(async () => (await healthyServices()) === MAIN_JOB.length + 1 + OTHERS.length, {
+      deadlineMs: DEADLINE_MS,
+      what: "the other methods' agents healthy",
+    });
+    expect(path.attached()).toBeGreaterThan(MAIN_JOB.length);
+    await project.compose(["kill", "--signal", "SIGKILL", "altmark-source", "altmark-sink", ...OTHERS]);
     await waitFor(() => path.attached() === 0, { deadlineMs: DEADLINE_MS, what: "nothing attached" });
     await project.compose(["down", "--volumes"]);
     expect(await project.remains()).toEqual([]);
@@ -121,9 +140,8 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     return blocks;
   }
 
-  async function healthy(): Promise<boolean> {
-    const health = Object.values(await project.health());
-    return health.length === MAIN_JOB.length + 1 && health.every((word) => word === "healthy");
+  async function healthyServices(): Promise<number> {
+    return Object.values(await project.health()).filter((word) => word === "healthy").length;
   }
 });
 
