@@ -98,6 +98,13 @@ export async function runSender(
   own = () => measuring.counters();
   try {
     await measuring.run(signal);
+    for (const { target, handedOut, stats } of sessions.all) {
+      const kept = handedOut - stats.total.sent;
+      if (kept > 0) {
+        const hint = "its route uses another interface, or nobody there answers ARP or neighbour discovery";
+        logger.warn(`${kept} packets to ${target.host} did not leave by ${device}`, { hint });
+      }
+    }
   } finally {
     telemetry.end();
     await publisher.flush({ deadlineMs: FLUSH_MS });
