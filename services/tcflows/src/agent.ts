@@ -3,7 +3,7 @@ import { type Counters, checkInterface, UnseenPackets } from "@waymark/probe";
 import type { Measurement } from "./config.ts";
 import type { FlowRecord } from "./flow-record.ts";
 import { type FlowSink, FlowTable } from "./flow-table.ts";
-import type { Meter } from "./meter.ts";
+import type { KernelTable, Meter } from "./meter.ts";
 import type { Reporter } from "./reporter.ts";
 import { Siblings } from "./siblings.ts";
 import type { Timeline } from "./timeline.ts";
@@ -141,17 +141,17 @@ export class Agent {
     for (const place of this.#places) {
       // Before the reading: a packet that comes in between is seen, and the interface has not counted it yet.
       const carried = place.meter.interfacePackets();
-      this.#lookForUnseen(place, carried, this.#readPlace(place, readNs));
+      this.#lookForUnseen(place, carried, this.#readPlace(place, place.meter.take(), readNs));
     }
     this.#lastReadNs = readNs;
     for (const { table } of this.#places) table.advance(readNs, this.#sink);
     for (const exporter of this.#deps.exporters) exporter.flush();
   }
 
-  /** Whether anything had passed. */
-  #readPlace(place: Place, readNs: number): boolean {
+  /** Adds what was counted to what is known; whether anything was. */
+  #readPlace(place: Place, kernelTable: KernelTable | undefined, readNs: number): boolean {
     const { meter, table } = place;
-    using taken = meter.take();
+    using taken = kernelTable;
     let flows = 0;
     for (const batch of taken?.batches() ?? []) {
       flows += batch.count;
@@ -184,7 +184,7 @@ export class Agent {
     const { timeline, exporters, reporter } = this.#deps;
     try {
       for (const { meter } of this.#places) meter.detach();
-      for (const place of this.#places) this.#readPlace(place, timeline.nowNs());
+      for (const place of this.#places) this.#readPlace(place, place.meter.takeLast(), timeline.nowNs());
       const endNs = timeline.nowNs();
       for (const { table } of this.#places) table.finish(endNs, this.#sink);
       for (const exporter of exporters) exporter.flush();

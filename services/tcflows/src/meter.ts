@@ -77,10 +77,17 @@ export class Meter implements Disposable {
   }
 
   /**
-   * Everything that was counted since the last time; nobody writes to it any more: a packet is either in this table or in
-   * one that is taken later. The caller closes it.
+   * Everything that was counted since the last time, or undefined if nothing was; nobody writes to it any more: a packet is
+   * either in this table or in one that is taken later. The caller closes it.
    */
   take(): KernelTable | undefined {
+    // A packet that comes after this look is in the table that is taken the next time.
+    const isEmpty = this.#tables.get(0)?.keys({ batch: 1 }).next().done === true;
+    return isEmpty ? undefined : this.takeLast();
+  }
+
+  /** The same after `detach`, when programs may still be running: it waits for them. */
+  takeLast(): KernelTable | undefined {
     return this.#tables.swap(0, this.#newTable());
   }
 
