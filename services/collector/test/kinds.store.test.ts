@@ -247,6 +247,32 @@ test("metrics count reports and rows by kind, and refusals by reason", async () 
   }
 });
 
+test("after a restart every kind knows what it has: gaps, what came out of order, what told nothing", async () => {
+  const sent = Object.entries(SERVICES).flatMap(([kind, [service, role]]) => {
+    const from = reporter(service, role, { id: "again" });
+    return [5n, 1n, 2n, 9n].map((sequence) =>
+      reportFrom(from, sequence, sequence === 2n ? ({ case: kind, value: {} } as PayloadInit) : GOOD[kind]!),
+    );
+  });
+  await pusher.push(...sent);
+  pusher.close();
+  await collector.close();
+  collector = await startTestCollector(directory.path, { metrics: { host: "127.0.0.1", port: metricsPort } });
+  pusher = new Pusher(collector.grpcPort);
+  const answers = await pusher.push(...sent.toReversed());
+  expect(answers.filter(({ refused }) => refused !== "")).toEqual([]);
+  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  expect(text).toMatch(/^waymark_collector_reports_duplicate_total 16$/m);
+  expect(text).toMatch(/^waymark_collector_reports_stored_total 0$/m);
+  expect((await client().listAgents({ agent: "again" })).agents.map(({ lostReports }) => lostReports)).toEqual(
+    Array(4).fill(5n),
+  );
+  expect((await client().listFlows({ agent: "again" })).flows).toHaveLength(3);
+  expect((await client().listRtt({ agent: "again" })).rtts).toMatchObject([{ rtt: { count: 9n } }]);
+  expect((await client().listDelay({ agent: "again" })).delays).toMatchObject([{ packets: { sent: 27n } }]);
+  expect((await client().listThroughput({ agent: "again" })).throughputs).toHaveLength(3);
+});
+
 test("every kind has its stream, from which it is taken once", async () => {
   const port = await freePort();
   const url = `nats://127.0.0.1:${port}`;

@@ -2,7 +2,11 @@ import type { FlowBatch, FlowRecord } from "@waymark/proto/report";
 import { flowKeyValues, NO_FLOW_KEY, NO_ITEM } from "./row-fields.ts";
 
 const NOTHING = `${NO_ITEM},${NO_FLOW_KEY},0,0,0,0,0,"","",0,0,false`;
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
+// Two octets as text.
+const HEX = Array.from({ length: 0x10000 }, (_, pair) => {
+  const digits = pair.toString(16).padStart(4, "0");
+  return `${digits.slice(0, 2)}:${digits.slice(2)}`;
+});
 
 /** One row per record. */
 export function flowRows({ records }: FlowBatch): readonly string[] {
@@ -20,7 +24,6 @@ function recordValues(record: FlowRecord, nth: number): string {
 
 function macText(octets: Uint8Array): string {
   if (octets.length === 0) return "";
-  let text = "";
-  for (const octet of octets) text += text === "" ? HEX[octet] : `:${HEX[octet]}`;
-  return text;
+  const pair = (index: number) => HEX[((octets[index] ?? 0) << 8) | (octets[index + 1] ?? 0)];
+  return `${pair(0)}:${pair(2)}:${pair(4)}`;
 }
