@@ -11,19 +11,18 @@
 #include "rtp.bpf.h"
 #include "search.bpf.h"
 
-/* What the datagrams of one packet share. */
-struct flowmon_walk {
+/* When and as what a packet counts, and where its datagrams are. */
+struct flowmon_moment {
 	struct __sk_buff *skb;
 	struct flowmon_flow *flow;
-	const struct flowmon_place *place;
 	__u64 now;
-	__s64 named;	/* as of flowmon_rtp_named */
+	__s64 named; /* as of flowmon_rtp_named */
 	__u32 tag;
 	__u32 epoch;
-	__u32 offset;	/* of the first datagram's payload */
-	__u32 length;	/* of all payloads */
-	__u32 segment;	/* of one payload */
-	__u32 udp;
+	__u32 forgotten; /* octets of TCP, see FLOWMON_FORGOTTEN_BYTES */
+	__u32 offset;	 /* of the first datagram's payload */
+	__u32 length;	 /* of all payloads */
+	__u32 segment;	 /* of one payload */
 };
 
 /* The number in `raw`, as memory holds it. */
@@ -70,8 +69,9 @@ static __always_inline int flowmon_read_number(struct __sk_buff *skb, __u32 offs
 }
 
 /* One datagram; its payload is `length` octets at `offset`. */
-static __noinline int flowmon_datagram(struct flowmon_walk *walk, __u32 offset, __u32 length)
+static __noinline int flowmon_datagram(struct flowmon_moment *moment, __u32 offset, __u32 length)
 {
+	const struct flowmon_place *place = &flowmon_settings_now()->place;
 	struct flowmon_rtp_header header = {};
 	struct flowmon_flow *flow;
 	struct flowmon_bank *bank;
@@ -79,28 +79,28 @@ static __noinline int flowmon_datagram(struct flowmon_walk *walk, __u32 offset, 
 	__u64 number = 0;
 	__u32 rate = 0;
 
-	if (!walk)
+	if (!moment)
 		return 0;
-	flow = walk->flow;
-	if (config.loss && walk->place->mode) {
-		numbered = !flowmon_read_number(walk->skb, offset, length, walk->place, &number);
+	flow = moment->flow;
+	if (config.loss && place->mode) {
+		numbered = !flowmon_read_number(moment->skb, offset, length, place, &number);
 		if (!numbered)
 			flowmon_note(FLOWMON_UNNUMBERED, 1);
 	}
-	if (config.rtp && walk->udp && (walk->named >= 0 || config.rtp & FLOWMON_RTP_RECOGNISED) &&
-	    length >= sizeof(header) && !bpf_skb_load_bytes(walk->skb, offset, &header, sizeof(header))) {
+	if (config.rtp && (moment->named >= 0 || moment->named == FLOWMON_RTP_PERHAPS) &&
+	    length >= sizeof(header) && !bpf_skb_load_bytes(moment->skb, offset, &header, sizeof(header))) {
 		rtp = flowmon_is_rtp(&header);
-		rate = walk->named > 0 ? walk->named : config.rtp_rates[header.type & 0x7f];
+		rate = moment->named > 0 ? moment->named : config.rtp_rates[header.type & 0x7f];
 	}
 	if (!numbered && !rtp)
 		return 0;
 	bpf_spin_lock(&flow->lock);
-	if (flow->tag == walk->tag) {
-		bank = &flow->banks[walk->epoch & 1];
+	if (flow->tag == moment->tag) {
+		bank = &flow->banks[moment->epoch & 1];
 		if (config.loss && numbered)
-			flowmon_number(flow, bank, number, walk->place);
+			flowmon_number(flow, bank, number, place);
 		if (config.rtp && rtp)
-			flowmon_rtp_packet(&flow->rtp, bank, &header, walk->now, walk->named, rate);
+			flowmon_rtp_packet(&flow->rtp, bank, &header, moment->now, moment->named, rate);
 	}
 	bpf_spin_unlock(&flow->lock);
 	return 0;
@@ -108,26 +108,26 @@ static __noinline int flowmon_datagram(struct flowmon_walk *walk, __u32 offset, 
 
 static long flowmon_walk_on(__u32 index, void *context)
 {
-	struct flowmon_walk *walk = context;
-	__u32 at = index * walk->segment, length;
+	struct flowmon_moment *moment = context;
+	__u32 at = index * moment->segment, length;
 
-	if (at >= walk->length)
+	if (at >= moment->length)
 		return 1;
-	length = walk->length - at;
-	if (length > walk->segment)
-		length = walk->segment;
-	flowmon_datagram(walk, walk->offset + at, length);
+	length = moment->length - at;
+	if (length > moment->segment)
+		length = moment->segment;
+	flowmon_datagram(moment, moment->offset + at, length);
 	return 0;
 }
 
 /* All datagrams of a packet; of a super-packet each payload but the last has gso_size octets. */
-static __always_inline void flowmon_datagrams(struct flowmon_walk *walk, __u32 packets)
+static __always_inline void flowmon_datagrams(struct flowmon_moment *moment, __u32 packets)
 {
-	if (!walk->segment || packets <= 1) {
-		flowmon_datagram(walk, walk->offset, walk->length);
+	if (!moment->segment || packets <= 1) {
+		flowmon_datagram(moment, moment->offset, moment->length);
 		return;
 	}
-	bpf_loop(FLOWMON_MAX_SEGMENTS, flowmon_walk_on, walk, 0);
+	bpf_loop(FLOWMON_MAX_SEGMENTS, flowmon_walk_on, moment, 0);
 	if (packets > FLOWMON_MAX_SEGMENTS)
 		flowmon_note(FLOWMON_UNREAD_SEGMENTS, packets - FLOWMON_MAX_SEGMENTS);
 }

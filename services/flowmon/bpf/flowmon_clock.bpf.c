@@ -2,4 +2,4 @@
 /* flowmon_clock.bpf.c — the same programs by a clock of the test's choice: skb->tstamp. Never attached by the service.
  */
 #define FLOWMON_NOW(skb) ((skb)->tstamp)
-#include "flowmon.bpf.c"
+#include "programs.bpf.h"

@@ -21,18 +21,23 @@ struct flowmon_rtp_header {
 	__be32 ssrc;
 };
 
-/* Clock rate of a port that somebody named; 0: by the payload type; -1: nobody named it. */
-static __always_inline __s64 flowmon_rtp_named(__be16 port)
+#define FLOWMON_RTP_PERHAPS (-1)
+#define FLOWMON_RTP_NEVER   (-2)
+
+/* Clock rate of a port that somebody named, 0 for that of the payload type; else whether it may be recognised as RTP. */
+static __always_inline __s64 flowmon_rtp_named(__u32 class, __be16 port)
 {
 	__u32 i;
 
-	if (!(config.rtp & FLOWMON_RTP_NAMED) || !port)
-		return -1;
+	if (!config.rtp || class != FLOWMON_UDP)
+		return FLOWMON_RTP_NEVER;
+	if (config.rtp & FLOWMON_RTP_NAMED && port) {
 #pragma unroll
-	for (i = 0; i < FLOWMON_RTP_PORTS; i++)
-		if (config.rtp_ports[i].port == port)
-			return config.rtp_ports[i].rate;
-	return -1;
+		for (i = 0; i < FLOWMON_RTP_PORTS; i++)
+			if (config.rtp_ports[i].port == port)
+				return config.rtp_ports[i].rate;
+	}
+	return config.rtp & FLOWMON_RTP_RECOGNISED ? FLOWMON_RTP_PERHAPS : FLOWMON_RTP_NEVER;
 }
 
 /* Payload types 64 to 95 are RTCP on the same port (RFC 5761 section 4). */
