@@ -297,6 +297,28 @@ describe("samples", () => {
     expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
   });
 
+  test("more than one look-up finds, in rows that overlap, are all there, once", async () => {
+    const from = { id: "many", service: "pping", role: "observer", interface: "eth0", boot: "many" };
+    const made = Array.from({ length: 8 }, (_, i) => {
+      const count = 700;
+      const atNs = Array.from({ length: count }, () => BEGIN + (random.big(1000) + BigInt(i) * 300n) * 1_000_000n);
+      const rttNs = atNs.map((_at, j) => BigInt(i * count + j));
+      return { atNs, rttNs, ...{ flow: atNs.map(() => 0), method: atNs.map(() => 1), local: atNs.map(() => false) } };
+    });
+    await pusher.push(
+      ...made.map((columns, i) =>
+        reportFrom(from, BigInt(i + 1), { case: "rtt", value: { flows: FLOWS, samples: columns } }),
+      ),
+    );
+    const found = await texts({ agent: "many", pageSize: 450 });
+    const fields = found.map((text) => text.split(" "));
+    expect(fields.map((words) => Number(words[6])).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 5600 }, (_, i) => i),
+    );
+    const times = fields.map((words) => BigInt(words[5]!));
+    expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
+  });
+
   test("filtered by flow, method, side and their own time", async () => {
     const request = {
       ...{ port: 53, method: RttMethod.DNS, side: RttSide.REMOTE },

@@ -1,17 +1,8 @@
 import { type AddressRange, Conditions } from "./conditions.ts";
 import { addressOf, integersOf, optionalInteger } from "./flow-row.ts";
 import type { Item } from "./kind-table.ts";
-import {
-  addPlace,
-  groupPage,
-  type Page,
-  placedPage,
-  ROW_IDENTITY,
-  type RowPlace,
-  rowPlace,
-  type SumPlace,
-  sumPage,
-} from "./page.ts";
+import { groupPage, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { listSamples } from "./sample-page.ts";
 import { dividedRounded, mergedDistribution, type StatisticsRow, statisticsRow } from "./statistics.ts";
 import type { SqlRow, Store } from "./store.ts";
 
@@ -140,27 +131,22 @@ export async function listDelays(
 }
 
 /** Single samples, oldest first. */
-export async function listDelaySamples(
+export function listDelaySamples(
   store: Store,
   filter: SessionFilter,
   limit: number,
   after: RowPlace | undefined,
 ): Promise<Page<DelaySampleRow, RowPlace>> {
-  const { fromNs, toNs } = filter;
-  const conditions = sessionConditions("samples", filter)
-    .add("from_ns < {to_ns:UInt64} AND to_ns >= {from_ns:UInt64}", { from_ns: fromNs, to_ns: toNs })
-    .add("at_ns >= {from_ns:UInt64} AND at_ns < {to_ns:UInt64}");
-  if (after !== undefined) conditions.add("to_ns >= {place_ns:UInt64}");
-  addPlace(conditions, "at_ns", "place", after);
-  const rows = await store.query(
-    `SELECT ${ROW_IDENTITY}, ${SESSION}, stateful AS is_stateful, number, at_ns, forward, backward, round_trip, place
-    FROM delay_record
-    ARRAY JOIN sample_sequence AS number, sample_at_ns AS at_ns, sample_forward_ns AS forward,
-      sample_backward_ns AS backward, sample_round_trip_ns AS round_trip, arrayEnumerate(sample_at_ns) AS place
-    WHERE ${conditions.sql} ORDER BY at_ns, ${ROW_IDENTITY}, place LIMIT ${limit + 1}`,
-    conditions.params,
-  );
-  return placedPage(rows, limit, sampleRow, (row) => rowPlace(row, "at_ns", "place"));
+  const question = {
+    table: "delay_record",
+    arrays: `sample_sequence AS number, sample_forward_ns AS forward, sample_backward_ns AS backward,
+      sample_round_trip_ns AS round_trip`,
+    columns: `${SESSION}, stateful AS is_stateful, number, forward, backward, round_trip`,
+    conditions: () => sessionConditions("samples", filter),
+    fromNs: filter.fromNs,
+    toNs: filter.toNs,
+  };
+  return listSamples(store, question, limit, after, sampleRow);
 }
 
 function sessionConditions(item: Item, filter: SessionFilter): Conditions {

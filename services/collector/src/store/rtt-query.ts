@@ -1,18 +1,8 @@
 import type { Conditions } from "./conditions.ts";
 import { FLOW_IDENTITY, type FlowFilter, flowConditions, flowIdentityConditions, SEEN_ON } from "./flow-filter.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import {
-  addPlace,
-  groupPage,
-  listRows,
-  type Page,
-  placedPage,
-  ROW_IDENTITY,
-  type RowPlace,
-  rowPlace,
-  type SumPlace,
-  sumPage,
-} from "./page.ts";
+import { groupPage, listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { listSamples } from "./sample-page.ts";
 import { mergedDistribution, type StatisticsRow, statisticsRow } from "./statistics.ts";
 import type { SqlRow, Store } from "./store.ts";
 
@@ -95,27 +85,21 @@ export async function listRtt(
 }
 
 /** Single samples, oldest first. */
-export async function listRttSamples(
+export function listRttSamples(
   store: Store,
   filter: RttFilter,
   limit: number,
   after: RowPlace | undefined,
 ): Promise<Page<RttSampleRow, RowPlace>> {
-  const { fromNs, toNs } = filter;
-  const conditions = rttConditions(flowIdentityConditions("samples", filter), filter)
-    .add("from_ns < {to_ns:UInt64} AND to_ns >= {from_ns:UInt64}", { from_ns: fromNs, to_ns: toNs })
-    .add("at_ns >= {from_ns:UInt64} AND at_ns < {to_ns:UInt64}");
-  if (after !== undefined) conditions.add("to_ns >= {place_ns:UInt64}");
-  addPlace(conditions, "at_ns", "place", after);
-  const rows = await store.query(
-    `SELECT ${ROW_IDENTITY}, ${FLOW_SELECT}, method, local, at_ns, rtt, confidence, place
-    FROM rtt_record
-    ARRAY JOIN sample_at_ns AS at_ns, sample_rtt_ns AS rtt, sample_confidence_permille AS confidence,
-      arrayEnumerate(sample_at_ns) AS place
-    WHERE ${conditions.sql} ORDER BY at_ns, ${ROW_IDENTITY}, place LIMIT ${limit + 1}`,
-    conditions.params,
-  );
-  return placedPage(rows, limit, sampleRow, (row) => rowPlace(row, "at_ns", "place"));
+  const question = {
+    table: "rtt_record",
+    arrays: "sample_rtt_ns AS rtt, sample_confidence_permille AS confidence",
+    columns: `${FLOW_SELECT}, method, local, rtt, confidence`,
+    conditions: () => rttConditions(flowIdentityConditions("samples", filter), filter),
+    fromNs: filter.fromNs,
+    toNs: filter.toNs,
+  };
+  return listSamples(store, question, limit, after, sampleRow);
 }
 
 /** Single events, oldest first. */
