@@ -64,6 +64,7 @@ function load(authenticated: boolean, stateful: boolean) {
     dscp: undefined,
     copyEcn: false,
     mark: 0x57a30001,
+    cookie: 0n,
   });
   const object = open.load();
   setOwnAddresses(object, [HERE, THERE]);

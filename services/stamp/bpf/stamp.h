@@ -63,6 +63,7 @@ struct stamp_key {
 };
 
 struct stamp_reflector_config {
+	__u64 cookie;	     /* stands for T3 in answers that come by the host's stack */
 	__u64 rate_gap_ns;   /* 0: no limit; else the distance between requests of a source at its rate */
 	__u64 rate_burst_ns; /* how far ahead of its rate a source may be */
 	__u32 l2_length;

@@ -557,6 +557,37 @@ static __noinline int stamp_finish(struct __sk_buff *skb)
 	return stamp_count(STAMP_STAMPED, TC_ACT_UNSPEC);
 }
 
+/* Finishes an answer that a socket of ours sent: its T3 is the cookie, and an octet that is zero in every answer says
+ * TOS or Traffic Class, which sockets of Node.js do not set. */
+static __noinline int stamp_finish_of_stack(struct __sk_buff *skb)
+{
+	__u32 base = config.authenticated ? STAMP_AUTH_BASE : STAMP_BASE, at = config.authenticated ? 81 : 41;
+	struct wm_packet packet;
+	struct stamp_udp ports;
+	struct udphdr *udp;
+	__u64 cookie;
+	__u8 *octet;
+	__u8 tos;
+
+	if (wm_parse(skb, config.l2_length, &packet) || stamp_ports(skb, &packet, &ports) ||
+	    ports.source != bpf_htons(config.port))
+		return TC_ACT_UNSPEC;
+	udp = stamp_reach(skb, packet.l4_offset, sizeof(*udp) + base);
+	if (!udp)
+		return TC_ACT_UNSPEC;
+	__builtin_memcpy(&cookie, (void *)(udp + 1) + (config.authenticated ? 16 : 4), sizeof(cookie));
+	if (cookie != config.cookie)
+		return TC_ACT_UNSPEC;
+	octet = (void *)(udp + 1) + at;
+	tos = *octet;
+	*octet = 0;
+	if (stamp_set_tos_hops(skb, &packet, tos, 255) ||
+	    /* the octet is the lower one of its word in network order */
+	    stamp_fix_udp(skb, packet.l4_offset, stamp_changed(0, bpf_htonl(tos), 0)))
+		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
+	return stamp_finish(skb);
+}
+
 SEC("tc")
 int stamp_reflect(struct __sk_buff *skb)
 {
@@ -572,7 +603,9 @@ int stamp_reflect(struct __sk_buff *skb)
 SEC("tc")
 int stamp_answer(struct __sk_buff *skb)
 {
-	return skb->mark == config.mark ? stamp_finish(skb) : TC_ACT_UNSPEC;
+	if (skb->mark == config.mark)
+		return stamp_finish(skb);
+	return config.via_stack ? stamp_finish_of_stack(skb) : TC_ACT_UNSPEC;
 }
 
 /* Sends an answer of user space, a whole frame: run by user space alone, never attached. */

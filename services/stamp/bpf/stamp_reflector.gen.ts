@@ -224,8 +224,9 @@ export const stampWay: Codec<StampWay> = {
   },
 };
 
-/** `struct stamp_reflector_config`, 40 octets */
+/** `struct stamp_reflector_config`, 48 octets */
 export interface StampReflectorConfig {
+  readonly cookie: bigint;
   readonly rate_gap_ns: bigint;
   readonly rate_burst_ns: bigint;
   readonly l2_length: number;
@@ -243,38 +244,40 @@ export interface StampReflectorConfig {
 }
 
 export const stampReflectorConfig: Codec<StampReflectorConfig> = {
-  size: 40,
+  size: 48,
   decode: (view, at) => ({
-    rate_gap_ns: view.getBigUint64(at, true),
-    rate_burst_ns: view.getBigUint64(at + 8, true),
-    l2_length: view.getUint32(at + 16, true),
-    mark: view.getUint32(at + 20, true),
-    ifindex: view.getUint32(at + 24, true),
-    port: view.getUint16(at + 28, true),
-    authenticated: view.getUint8(at + 30),
-    stateful: view.getUint8(at + 31),
-    restricted: view.getUint8(at + 32),
-    via_stack: view.getUint8(at + 33),
-    leased: view.getUint8(at + 34),
-    ptp: view.getUint8(at + 35),
-    dscp: view.getUint8(at + 36),
-    copy_ecn: view.getUint8(at + 37),
+    cookie: view.getBigUint64(at, true),
+    rate_gap_ns: view.getBigUint64(at + 8, true),
+    rate_burst_ns: view.getBigUint64(at + 16, true),
+    l2_length: view.getUint32(at + 24, true),
+    mark: view.getUint32(at + 28, true),
+    ifindex: view.getUint32(at + 32, true),
+    port: view.getUint16(at + 36, true),
+    authenticated: view.getUint8(at + 38),
+    stateful: view.getUint8(at + 39),
+    restricted: view.getUint8(at + 40),
+    via_stack: view.getUint8(at + 41),
+    leased: view.getUint8(at + 42),
+    ptp: view.getUint8(at + 43),
+    dscp: view.getUint8(at + 44),
+    copy_ecn: view.getUint8(at + 45),
   }),
   encode: (view, at, value) => {
-    u64.encode(view, at, value.rate_gap_ns, "stamp_reflector_config.rate_gap_ns");
-    u64.encode(view, at + 8, value.rate_burst_ns, "stamp_reflector_config.rate_burst_ns");
-    u32.encode(view, at + 16, value.l2_length, "stamp_reflector_config.l2_length");
-    u32.encode(view, at + 20, value.mark, "stamp_reflector_config.mark");
-    u32.encode(view, at + 24, value.ifindex, "stamp_reflector_config.ifindex");
-    u16.encode(view, at + 28, value.port, "stamp_reflector_config.port");
-    u8.encode(view, at + 30, value.authenticated, "stamp_reflector_config.authenticated");
-    u8.encode(view, at + 31, value.stateful, "stamp_reflector_config.stateful");
-    u8.encode(view, at + 32, value.restricted, "stamp_reflector_config.restricted");
-    u8.encode(view, at + 33, value.via_stack, "stamp_reflector_config.via_stack");
-    u8.encode(view, at + 34, value.leased, "stamp_reflector_config.leased");
-    u8.encode(view, at + 35, value.ptp, "stamp_reflector_config.ptp");
-    u8.encode(view, at + 36, value.dscp, "stamp_reflector_config.dscp");
-    u8.encode(view, at + 37, value.copy_ecn, "stamp_reflector_config.copy_ecn");
+    u64.encode(view, at, value.cookie, "stamp_reflector_config.cookie");
+    u64.encode(view, at + 8, value.rate_gap_ns, "stamp_reflector_config.rate_gap_ns");
+    u64.encode(view, at + 16, value.rate_burst_ns, "stamp_reflector_config.rate_burst_ns");
+    u32.encode(view, at + 24, value.l2_length, "stamp_reflector_config.l2_length");
+    u32.encode(view, at + 28, value.mark, "stamp_reflector_config.mark");
+    u32.encode(view, at + 32, value.ifindex, "stamp_reflector_config.ifindex");
+    u16.encode(view, at + 36, value.port, "stamp_reflector_config.port");
+    u8.encode(view, at + 38, value.authenticated, "stamp_reflector_config.authenticated");
+    u8.encode(view, at + 39, value.stateful, "stamp_reflector_config.stateful");
+    u8.encode(view, at + 40, value.restricted, "stamp_reflector_config.restricted");
+    u8.encode(view, at + 41, value.via_stack, "stamp_reflector_config.via_stack");
+    u8.encode(view, at + 42, value.leased, "stamp_reflector_config.leased");
+    u8.encode(view, at + 43, value.ptp, "stamp_reflector_config.ptp");
+    u8.encode(view, at + 44, value.dscp, "stamp_reflector_config.dscp");
+    u8.encode(view, at + 45, value.copy_ecn, "stamp_reflector_config.copy_ecn");
   },
 };
 
@@ -324,7 +327,7 @@ export const stampReflectorSpec = {
   },
   rodata: {
     config: { section: ".rodata", offset: 0, codec: stampReflectorConfig },
-    sha_constants: { section: ".rodata", offset: 40, codec: u32Array64 },
+    sha_constants: { section: ".rodata", offset: 48, codec: u32Array64 },
   },
   data: {
     stamp_error_estimate: { section: ".bss", offset: 16, codec: u64 },

@@ -160,6 +160,10 @@ export const stampCommand = {
           type: "boolean",
           help: "Number the answers of every session, so that senders can tell forward from backward loss.",
         },
+        "via-stack": {
+          type: "boolean",
+          help: "Answer by way of the host's own stack, its firewall included, from user space. The time stamps stay the kernel's.",
+        },
         "session-table": {
           type: "integer",
           default: "65536",

@@ -45,6 +45,7 @@ export interface SenderOptions extends CommonOptions {
 export interface ReflectorOptions extends CommonOptions {
   readonly port: number;
   readonly stateful: boolean;
+  readonly viaStack: boolean;
   readonly sessionTable: number;
   readonly sessionTimeout: bigint;
   readonly allow: readonly string[];

@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { type BpfRingBuffer, interfaceCounters, interfaceInfo, monotonicNow } from "@waymark/bpf-runtime";
 import type { Address } from "@waymark/packet";
 import { Attachment, attachHook, linkHeaderLength, type WallClock } from "@waymark/probe";
@@ -27,19 +27,22 @@ export interface ReflectorMeterOptions {
   readonly clock: WallClock;
   readonly order: "first" | "last";
   readonly taiOffsetS: number;
-  readonly config: Omit<ReflectorKernelConfig, "l2Length" | "ifindex" | "mark" | "leased">;
+  readonly config: Omit<ReflectorKernelConfig, "l2Length" | "ifindex" | "mark" | "cookie" | "leased">;
   /** Of authenticated mode. */
   readonly keys?: ReadonlyMap<number, HmacState>;
 }
 
 /** Without a sign of life for so long, programs that outlive the process let packets pass. */
 const LEASE_NS = 3_000_000_000n;
+const COOKIE_OCTETS = 8;
 const MAX_MARK = 0xffff_ffff;
 
 /** The reflector's programs on one interface. */
 export class ReflectorMeter implements Disposable {
   readonly hook: "tcx" | "clsact";
   readonly l2Length: number;
+  /** What stands for T3 in answers that go by a socket: 64 bits as a packet has them. */
+  readonly cookie: bigint;
   readonly #object: ReflectorObject;
   readonly #attachments: readonly Attachment[];
   readonly #ifindex: number;
@@ -55,7 +58,10 @@ export class ReflectorMeter implements Disposable {
     this.hook = attachHook();
     this.l2Length = linkHeaderLength(device, linkType);
     const mark = randomInt(1, MAX_MARK);
-    this.#object = loadReflector({ ...config, l2Length: this.l2Length, ifindex, mark, leased: this.hook === "clsact" });
+    const octets = randomBytes(COOKIE_OCTETS);
+    this.cookie = octets.readBigUInt64BE();
+    const ours = { l2Length: this.l2Length, ifindex, mark, cookie: octets.readBigUInt64LE() };
+    this.#object = loadReflector({ ...config, ...ours, leased: this.hook === "clsact" });
     try {
       if (options.keys) this.setKeys(options.keys);
       this.keepAlive();

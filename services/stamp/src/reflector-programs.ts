@@ -28,6 +28,8 @@ export interface ReflectorKernelConfig {
   readonly copyEcn: boolean;
   /** By which egress knows answers; not 0. */
   readonly mark: number;
+  /** By which it knows those that a socket sends: 64 bits in the place of T3. */
+  readonly cookie: bigint;
 }
 
 /** The loaded programs of a reflector. */
@@ -50,6 +52,7 @@ export function configureReflector(
   const gapNs = ratePerSecond > 0 ? BigInt(Math.ceil(1e9 / ratePerSecond)) : 0n;
   open.rodata.set({
     config: {
+      cookie: config.cookie,
       rate_gap_ns: gapNs,
       rate_burst_ns: gapNs > BURST_NS ? 0n : BURST_NS,
       l2_length: config.l2Length,

@@ -7,7 +7,6 @@ import {
   lockInstance,
   openAgentPublisher,
   Telemetry,
-  UnseenPackets,
   type WallClock,
 } from "@waymark/probe";
 import { enforceClock } from "./clock-guard.ts";
@@ -17,9 +16,12 @@ import { KeyRing } from "./key-ring.ts";
 import type { ReflectorOptions } from "./options.ts";
 import { pause } from "./pause.ts";
 import { CAUTIOUS_POLICY, type ReflectorPolicy } from "./reflect/policy.ts";
+import type { Answered } from "./reflect/reflect.ts";
 import type { ReflectorClock } from "./reflect/request.ts";
 import { ReflectorMeter } from "./reflector-meter.ts";
+import { StackPath } from "./stack-path.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { CapturedRequest } from "./user-answer.ts";
 import { UserPath } from "./user-path.ts";
 import { VERSION } from "./version.ts";
 import { taiOffset } from "./wire-clock.ts";
@@ -41,6 +43,7 @@ export async function runReflector(
   enforceClock(clock, options);
   const keyRing = options.authKeyFile === undefined ? undefined : new KeyRing(options.authKeyFile);
   const tlvKeys = options.tlvKeyFile === undefined ? undefined : new KeyRing(options.tlvKeyFile, "--tlv-key-file");
+  const mode = keyRing ? "authenticated" : "unauthenticated";
   const { device, port } = options;
   const { ifindex } = interfaceInfo(device);
   const taken = `a stamp reflector runs on ${device} port ${port} already; choose another with -p`;
@@ -58,14 +61,13 @@ export async function runReflector(
       sessions: options.sessionTable,
       allowed,
       ratePerSecond: options.rateLimit,
-      viaStack: false,
+      viaStack: options.viaStack,
       format: options.timestamps,
       dscp: options.answerDscp,
       copyEcn: options.copyEcn,
     },
     ...(keyRing && { keys: keyRing.states() }),
   });
-  const unseen = new UnseenPackets();
   const own = () => meter.ownAddresses.flatMap((text) => parseAddress(text) ?? []);
   const isOwnAddress = (address: Address) => own().some((each) => sameAddress(each, address));
   const canReturnTo = (address: Address) => {
@@ -80,8 +82,21 @@ export async function runReflector(
     stateful: options.stateful,
     send: (frame) => meter.send(frame),
     wayTo: (source, destination) => meter.wayTo(source, destination),
+    ...(options.viaStack && {
+      admit: (captured: CapturedRequest) => stack.capture(captured),
+      sendByStack: (answer: Answered) => stack.send(answer),
+    }),
   });
-  const counters = () => ({ ...meter.counters(), ...userPath.counters(), unseen: unseen.total });
+  using stack = new StackPath({
+    mode,
+    device,
+    port,
+    cookie: meter.cookie,
+    onRequest: (captured) => userPath.answer(captured),
+    logger,
+  });
+  if (options.viaStack) stack.listen(meter.ownAddresses);
+  const counters = () => ({ ...meter.counters(), ...userPath.counters(), stack_unmatched: stack.unmatched });
   const telemetry = new Telemetry(identity);
   telemetry.watch(device);
   await using _server = await telemetry.serve(options.metrics, options.healthFile);
@@ -91,7 +106,7 @@ export async function runReflector(
     interface: device,
     port,
     hook: meter.hook,
-    mode: keyRing ? "authenticated" : "unauthenticated",
+    mode,
     stateful: options.stateful,
     synchronised: clock.health().synchronised,
   });
@@ -111,6 +126,7 @@ export async function runReflector(
       tlvKeys?.refresh(logger);
       if (keyRing?.refresh(logger)) meter.setKeys(keyRing.states());
       meter.keepAlive();
+      if (options.viaStack) stack.listen(meter.ownAddresses);
       if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
       if (options.stateful) meter.forgetIdleSessions(options.sessionTimeout);
       if (clock.monotonicNs() >= reportAtNs) report();

@@ -109,6 +109,7 @@ export class ReflectorRig implements Disposable {
       dscp: undefined,
       copyEcn: false,
       mark: MARK,
+      cookie: 0n,
       ...config,
     });
     setOwnAddresses(this.object, [REFLECTOR4, REFLECTOR6]);
