@@ -114,10 +114,20 @@ describe("buf curl, with no schema", () => {
   test("lists the methods", async () => {
     const { stdout } = await buf("--http2-prior-knowledge", "--list-methods", base().replace("localhost", "127.0.0.1"));
     expect(stdout.split("\n")).toEqual(
-      expect.arrayContaining(
-        ["ListAgents", "ListPaths", "ListLoss", "WatchLoss"].map((name) => `waymark.query.v1.QueryService/${name}`),
-      ),
+      expect.arrayContaining(QueryService.methods.map(({ name }) => `waymark.query.v1.QueryService/${name}`)),
     );
+  });
+
+  test("asks about flows, whose words are those of the reports", async () => {
+    const about = (method: string) => url().replace("ListLoss", method);
+    const flows = '{"grouping": "FLOW_GROUPING_FLOWS", "address": "10.0.0.0/8", "start_time": "2026-09-20T08:00:00Z"}';
+    const rtt = '{"method": "RTT_METHOD_DNS", "side": "RTT_SIDE_LOCAL", "step": "60s"}';
+    for (const [method, request] of Object.entries({ ListFlows: flows, ListRtt: rtt })) {
+      const { stdout } = await buf("--http2-prior-knowledge", "--protocol", "grpc", about(method), "-d", request);
+      expect(JSON.parse(stdout)).toEqual({});
+    }
+    const failing = buf("--http2-prior-knowledge", "--protocol", "grpc", about("ListFlows"), "-d", '{"address": "10"}');
+    await expect(failing).rejects.toMatchObject({ stderr: expect.stringContaining('address: \\"10\\" is no IPv4') });
   });
 
   test("and gets an error that says what is wrong", async () => {
