@@ -63,6 +63,7 @@ function load(authenticated: boolean, stateful: boolean) {
     format: "ntp",
     dscp: undefined,
     copyEcn: false,
+    observe: false,
     mark: 0x57a30001,
     cookie: 0n,
   });

@@ -41,7 +41,8 @@ enum stamp_reflector_count {
 	STAMP_LEASE_EXPIRED = 14,   /* passed: the agent is gone */
 	STAMP_STAMPED = 15,	    /* answers that left with T3, of either path */
 	STAMP_STAMP_FAILED = 16,    /* answers that were dropped at egress */
-	STAMP_REFLECTOR_COUNTS = 17,
+	STAMP_UNOBSERVED = 17,	    /* answered requests that --output and --hist do not know of */
+	STAMP_REFLECTOR_COUNTS = 18,
 };
 
 /* What became of the packets that a sender's programs looked at. */
@@ -78,7 +79,8 @@ struct stamp_reflector_config {
 	__u8 ptp;      /* timestamps: 1 PTPv2 truncated, 0 NTP */
 	__u8 dscp;     /* of answers; STAMP_COPY: that of the request */
 	__u8 copy_ecn; /* 0: answers are Not-ECT */
-	__u8 _pad[2];
+	__u8 observe;  /* tell user space of every request */
+	__u8 _pad;
 };
 #define STAMP_COPY 0xff
 
@@ -96,6 +98,13 @@ _Static_assert(sizeof(struct stamp_session_key) == 40, "stamp_session_key has pa
 struct stamp_prefix {
 	__u32 bits;
 	__u8 address[16];
+};
+
+/* A request that is answered, for --output and --hist. */
+struct stamp_observed {
+	__u64 received_ns; /* T2, since the Unix epoch */
+	__u64 sent;	   /* T1 as on the wire */
+	__u64 error_estimate; /* of the sender */
 };
 
 /* A way to an address: what is asked, and the next hop's hardware addresses. */

@@ -79,6 +79,27 @@ export const stampKey: Codec<StampKey> = {
   },
 };
 
+/** `struct stamp_observed`, 24 octets */
+export interface StampObserved {
+  readonly received_ns: bigint;
+  readonly sent: bigint;
+  readonly error_estimate: bigint;
+}
+
+export const stampObserved: Codec<StampObserved> = {
+  size: 24,
+  decode: (view, at) => ({
+    received_ns: view.getBigUint64(at, true),
+    sent: view.getBigUint64(at + 8, true),
+    error_estimate: view.getBigUint64(at + 16, true),
+  }),
+  encode: (view, at, value) => {
+    u64.encode(view, at, value.received_ns, "stamp_observed.received_ns");
+    u64.encode(view, at + 8, value.sent, "stamp_observed.sent");
+    u64.encode(view, at + 16, value.error_estimate, "stamp_observed.error_estimate");
+  },
+};
+
 const bytes112 = bytes(112);
 
 /** `struct stamp_original`, 112 octets */
@@ -258,6 +279,7 @@ export interface StampReflectorConfig {
   readonly ptp: number;
   readonly dscp: number;
   readonly copy_ecn: number;
+  readonly observe: number;
 }
 
 export const stampReflectorConfig: Codec<StampReflectorConfig> = {
@@ -278,6 +300,7 @@ export const stampReflectorConfig: Codec<StampReflectorConfig> = {
     ptp: view.getUint8(at + 43),
     dscp: view.getUint8(at + 44),
     copy_ecn: view.getUint8(at + 45),
+    observe: view.getUint8(at + 46),
   }),
   encode: (view, at, value) => {
     u64.encode(view, at, value.cookie, "stamp_reflector_config.cookie");
@@ -295,6 +318,7 @@ export const stampReflectorConfig: Codec<StampReflectorConfig> = {
     u8.encode(view, at + 43, value.ptp, "stamp_reflector_config.ptp");
     u8.encode(view, at + 44, value.dscp, "stamp_reflector_config.dscp");
     u8.encode(view, at + 45, value.copy_ecn, "stamp_reflector_config.copy_ecn");
+    u8.encode(view, at + 46, value.observe, "stamp_reflector_config.observe");
   },
 };
 
@@ -317,7 +341,8 @@ export const StampReflectorCount = {
   STAMP_LEASE_EXPIRED: 14,
   STAMP_STAMPED: 15,
   STAMP_STAMP_FAILED: 16,
-  STAMP_REFLECTOR_COUNTS: 17,
+  STAMP_UNOBSERVED: 17,
+  STAMP_REFLECTOR_COUNTS: 18,
 } as const;
 export type StampReflectorCount = (typeof StampReflectorCount)[keyof typeof StampReflectorCount];
 
@@ -336,9 +361,10 @@ export const stampBenchSpec = {
   },
   maps: {
     allowed: { type: "lpm_trie", key: stampPrefix, value: u8, maxEntries: 1024, flags: 1 },
-    counts: { type: "percpu_array", key: u32, value: u64, maxEntries: 17, flags: 0 },
+    counts: { type: "percpu_array", key: u32, value: u64, maxEntries: 18, flags: 0 },
     hmac_work: { type: "percpu_array", key: u32, value: stampHmacWork, maxEntries: 1, flags: 0 },
     keys: { type: "hash", key: u32, value: stampKey, maxEntries: 1024, flags: 0 },
+    observed: { type: "ringbuf", record: stampObserved, maxEntries: 1048576, flags: 0 },
     original: { type: "array", key: u32, value: stampOriginal, maxEntries: 1, flags: 0 },
     own_addresses: { type: "hash", key: bytes16, value: u8, maxEntries: 256, flags: 0 },
     rates: { type: "lru_hash", key: bytes16, value: u64, maxEntries: 65536, flags: 0 },

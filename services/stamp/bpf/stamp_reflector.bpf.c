@@ -34,6 +34,14 @@ struct {
 	__type(value, struct stamp_request);
 } requests SEC(".maps");
 
+#define OBSERVED_BYTES (1 << 20)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, OBSERVED_BYTES);
+	__type(value, struct stamp_observed);
+} observed SEC(".maps");
+
 static __always_inline int stamp_count(__u32 what, int verdict)
 {
 	__u64 *count = bpf_map_lookup_elem(&counts, &what);
@@ -57,6 +65,7 @@ struct stamp_received {
 	__u32 length; /* of the UDP payload */
 	__u32 sequence; /* of the request; then of the answer */
 	__be16 ssid;
+	__be16 error_estimate;
 };
 
 /* 1 if a packet is an answer already, ours or another reflector's: answering it would begin a loop. A request is zero
@@ -394,6 +403,8 @@ static __noinline int stamp_read_short(struct __sk_buff *skb, __u32 offset, __u3
 	if (length >= STAMP_BASE || bpf_skb_load_bytes(skb, offset, &copy, length))
 		return STAMP_MALFORMED;
 	request->sequence = bpf_ntohl(copy.sequence);
+	request->time = (__u64)bpf_ntohl(copy.time[0]) << 32 | bpf_ntohl(copy.time[1]);
+	request->error_estimate = copy.error_estimate;
 	request->ssid = 0;
 	return stamp_is_open_answer(&copy, request->tai_ns) ? STAMP_ANSWER : 0;
 }
@@ -409,6 +420,10 @@ static __always_inline int stamp_read_open(struct __sk_buff *skb, const struct w
 	answer = (void *)(udp + 1);
 	request->sequence = bpf_ntohl(answer->sequence);
 	request->ssid = answer->ssid;
+	if (config.observe) {
+		request->time = (__u64)bpf_ntohl(answer->time[0]) << 32 | bpf_ntohl(answer->time[1]);
+		request->error_estimate = answer->error_estimate;
+	}
 	return stamp_is_open_answer(answer, request->tai_ns) ? STAMP_ANSWER : 0;
 }
 
@@ -423,6 +438,7 @@ static __always_inline int stamp_read_closed(struct __sk_buff *skb, const struct
 	answer = (void *)(udp + 1);
 	request->sequence = bpf_ntohl(answer->sequence);
 	request->ssid = answer->ssid;
+	request->error_estimate = answer->error_estimate;
 	request->time = (__u64)bpf_ntohl(answer->time[0]) << 32 | bpf_ntohl(answer->time[1]);
 	return stamp_is_closed_answer(answer) ? STAMP_ANSWER : 0;
 }
@@ -447,6 +463,23 @@ static __always_inline int stamp_read(struct __sk_buff *skb, const struct wm_pac
 	return stamp_read_open(skb, packet, request);
 }
 
+/* Tells user space of a request that is answered. */
+static __noinline int stamp_observe(const struct stamp_received *request)
+{
+	struct stamp_observed *record;
+
+	if (!request)
+		return 0;
+	record = bpf_ringbuf_reserve(&observed, sizeof(*record), 0);
+	if (!record)
+		return stamp_count(STAMP_UNOBSERVED, 0);
+	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
+	record->sent = request->time;
+	record->error_estimate = bpf_ntohs(request->error_estimate);
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
 /* A packet to our port. */
 static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *packet)
 {
@@ -455,6 +488,7 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 	int refused;
 
 	request.tai_ns = bpf_ktime_get_tai_ns();
+	request.time = request.error_estimate = 0;
 	if (!packet || stamp_ports(skb, packet, &request.udp))
 		return TC_ACT_UNSPEC;
 	if (stamp_lease_expired(config.leased))
@@ -477,6 +511,8 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 		return stamp_count(STAMP_BAD_HMAC, TC_ACT_SHOT);
 	request.session_received = request.session_answered = 0;
 	request.previous_ns = request.previous_sequence = 0;
+	if (config.observe)
+		stamp_observe(&request);
 	if (request.length < base || config.via_stack ||
 	    stamp_who_answers(skb, packet->l4_offset + sizeof(struct udphdr) + base, request.length - base,
 			      &clear_flags) == BY_USER_SPACE)

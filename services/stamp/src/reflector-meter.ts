@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { type BpfRingBuffer, interfaceCounters, interfaceInfo, monotonicNow } from "@waymark/bpf-runtime";
 import type { Address } from "@waymark/packet";
 import { Attachment, attachHook, linkHeaderLength, type WallClock } from "@waymark/probe";
-import type { StampRequest, StampSessionKey } from "../bpf/stamp_reflector.gen.ts";
+import type { StampObserved, StampRequest, StampSessionKey } from "../bpf/stamp_reflector.gen.ts";
 import type { HmacState } from "./codec/hmac-state.ts";
 import {
   loadReflector,
@@ -109,6 +109,11 @@ export class ReflectorMeter implements Disposable {
   /** Requests that user space has to answer. One reader. */
   requests(signal: AbortSignal): BpfRingBuffer<StampRequest> {
     return this.#object.ringBuffer("requests", { signal });
+  }
+
+  /** Requests that are answered, if they are to be observed. One reader. */
+  observed(signal: AbortSignal): BpfRingBuffer<StampObserved> {
+    return this.#object.ringBuffer("observed", { signal });
   }
 
   /** Sends a whole frame by the interface; T3 and HMAC are written on its way. */

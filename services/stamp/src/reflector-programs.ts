@@ -26,6 +26,8 @@ export interface ReflectorKernelConfig {
   readonly dscp: number | undefined;
   /** Answers carry the request's ECN. */
   readonly copyEcn: boolean;
+  /** Tell user space of every request that is answered. */
+  readonly observe: boolean;
   /** By which egress knows answers; not 0. */
   readonly mark: number;
   /** By which it knows those that a socket sends: 64 bits in the place of T3. */
@@ -67,6 +69,7 @@ export function configureReflector(
       ptp: config.format === "ptp" ? 1 : 0,
       dscp: config.dscp ?? COPY,
       copy_ecn: config.copyEcn ? 1 : 0,
+      observe: config.observe ? 1 : 0,
     },
   });
   open.map("sessions").setMaxEntries(config.sessions);

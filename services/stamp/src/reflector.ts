@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { CommandError, createLogger } from "@waymark/agent";
 import { interfaceInfo } from "@waymark/bpf-runtime";
 import { type Address, type Cidr, cidrContains, familyOf, parseAddress, parseCidr, sameAddress } from "@waymark/packet";
@@ -13,12 +14,14 @@ import { enforceClock } from "./clock-guard.ts";
 import { estimateError } from "./codec/error-estimate.ts";
 import { SYNC_SOURCE, TIMESTAMP_METHOD } from "./codec/timestamp-method.ts";
 import { KeyRing } from "./key-ring.ts";
+import { NearEnd } from "./near-end.ts";
 import type { ReflectorOptions } from "./options.ts";
 import { pause } from "./pause.ts";
 import { CAUTIOUS_POLICY, type ReflectorPolicy } from "./reflect/policy.ts";
 import type { Answered } from "./reflect/reflect.ts";
 import type { ReflectorClock } from "./reflect/request.ts";
 import { ReflectorMeter } from "./reflector-meter.ts";
+import { requestedHistogram } from "./requested-histogram.ts";
 import { StackPath } from "./stack-path.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { CapturedRequest } from "./user-answer.ts";
@@ -40,6 +43,7 @@ export async function runReflector(
   const logger = createLogger({ name: "stamp", level: options.debug ? "debug" : options.logLevel });
   const allowed = options.allow.map((text) => cidrOf("--allow", text));
   const returnable = options.returnTo.map((text) => cidrOf("--return-to", text));
+  const histogram = requestedHistogram(options);
   enforceClock(clock, options);
   const keyRing = options.authKeyFile === undefined ? undefined : new KeyRing(options.authKeyFile);
   const tlvKeys = options.tlvKeyFile === undefined ? undefined : new KeyRing(options.tlvKeyFile, "--tlv-key-file");
@@ -65,6 +69,7 @@ export async function runReflector(
       format: options.timestamps,
       dscp: options.answerDscp,
       copyEcn: options.copyEcn,
+      observe: options.output || histogram !== undefined,
     },
     ...(keyRing && { keys: keyRing.states() }),
   });
@@ -112,7 +117,8 @@ export async function runReflector(
   });
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
-  const answering = userPath.run(meter.requests(ended));
+  const nearEnd = new NearEnd(taiOffset(clock, options.taiOffset), histogram);
+  const reading = Promise.all([userPath.run(meter.requests(ended)), nearEnd.run(meter.observed(ended))]);
   let reportAtNs = clock.monotonicNs();
   const report = () => {
     // The counters travel with it; a reflector has no other results.
@@ -130,11 +136,12 @@ export async function runReflector(
       if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
       if (options.stateful) meter.forgetIdleSessions(options.sessionTimeout);
       if (clock.monotonicNs() >= reportAtNs) report();
-      if (options.output) terminal.write(`${outputLine(options.format, clock.nowNs(), counters())}\n`);
+      if (options.output) terminal.write(`${outputLine(options.format, clock.nowNs(), nearEnd, counters())}\n`);
     }
   } finally {
     stop.abort();
-    await answering;
+    await reading;
+    if (histogram) writeFileSync(options.histpath, histogram.line());
     report();
     telemetry.end();
     await publisher.flush({ deadlineMs: FLUSH_MS });
@@ -188,12 +195,13 @@ function countersText(counters: Readonly<Record<string, bigint>>): Record<string
   );
 }
 
-function outputLine(format: "text" | "jsonl", atNs: bigint, counters: Readonly<Record<string, bigint>>): string {
+function outputLine(
+  format: "text" | "jsonl",
+  atNs: bigint,
+  nearEnd: NearEnd,
+  counters: Readonly<Record<string, bigint>>,
+): string {
   const counted = countersText(counters);
-  if (format === "jsonl") return JSON.stringify({ at_ns: String(atNs), ...counted });
-  return (
-    Object.entries(counted)
-      .map(([name, count]) => `${name} ${count}`)
-      .join("  ") || "no test packets yet"
-  );
+  if (format === "jsonl") return JSON.stringify({ at_ns: String(atNs), ...nearEnd.fields(), ...counted });
+  return [nearEnd.text(), ...Object.entries(counted).map(([name, count]) => `${name} ${count}`)].join("  ");
 }

@@ -1,15 +1,15 @@
 import { writeFileSync } from "node:fs";
-import { CommandError } from "@waymark/agent";
 import { tlvsJson, tlvsText } from "./answer-tlvs.ts";
 import type { ReplyTlvs } from "./codec/reply-tlv.ts";
 import type { SenderOptions } from "./options.ts";
 import { answerLine } from "./report/answer-line.ts";
 import { answerJson, summaryJson } from "./report/json-lines.ts";
-import { histogramProblem, LinearHistogram } from "./report/linear-histogram.ts";
+import type { LinearHistogram } from "./report/linear-histogram.ts";
 import { LiveView } from "./report/live-view.ts";
 import type { SessionView } from "./report/session-view.ts";
 import { summaryText } from "./report/summary-text.ts";
 import { milliseconds } from "./report/units.ts";
+import { requestedHistogram } from "./requested-histogram.ts";
 import type { Answer } from "./stats/answer.ts";
 import type { DelayMetric } from "./stats/delay-metric.ts";
 import type { AnswerVerdict } from "./stats/session-stats.ts";
@@ -38,7 +38,7 @@ export class SenderOutput {
     this.#live = isText && terminal.isTty ? new LiveView() : undefined;
     const perSecond = (options.host.length * 1e9) / Number(options.interval);
     this.#everyAnswer = options.samples || (isText && perSecond <= MAX_LINES_PER_S);
-    this.#histogram = histogramOf(options);
+    this.#histogram = requestedHistogram(options);
   }
 
   /** An answer. */
@@ -97,12 +97,4 @@ function intervalLine(
   const delays = `rtt p50=${middle(roundTrip)} p99=${milliseconds(roundTrip.histogram.percentile(99))}`;
   const oneWay = `forward p50=${middle(forward)}${doubt} backward p50=${middle(backward)}${doubt} ms`;
   return `${host}: sent=${sent} received=${received} lost=${lost} ${delays} ${oneWay}`;
-}
-
-function histogramOf({ hist }: SenderOptions): LinearHistogram | undefined {
-  if (!hist) return undefined;
-  const [bins = 0, minMs = 0, maxMs = 0] = hist;
-  const problem = histogramProblem({ bins, minMs, maxMs });
-  if (problem !== undefined) throw new CommandError(`--hist: ${problem}`);
-  return new LinearHistogram({ bins, minMs, maxMs });
 }

@@ -108,6 +108,7 @@ export class ReflectorRig implements Disposable {
       format: "ntp",
       dscp: undefined,
       copyEcn: false,
+      observe: false,
       mark: MARK,
       cookie: 0n,
       ...config,

@@ -91,6 +91,40 @@ describePrivileged("sender and reflector", { tools: ["ip", "ping"] }, () => {
     const { stdout } = await path.near.exec(["cat", file]);
     expect(stdout).toBe("0 0 0 0 30\n");
   });
+
+  test("the reflector's own view: every request once, in its output and its histogram", async () => {
+    await using path = await StampPath.create();
+    const file = join(path.lab.folder, "hist");
+    const reflector = await path.reflector([
+      "--output",
+      "--format",
+      "jsonl",
+      "--hist",
+      "4",
+      "-1",
+      "1000",
+      "--histpath",
+      file,
+    ]);
+    const { answers } = await path.sender([FAR[0], "-c", "30", "-i", "0.02", "--samples"]);
+    const printed = reflector.stdout.length;
+    await reflector.waitForLine(/./, { deadlineMs: DEADLINE_MS, from: printed });
+    const line = JSON.parse(reflector.stdout.at(-1) ?? "{}") as Record<string, number>;
+    const forward = answers.map(({ forward_ns }) => forward_ns ?? 0);
+    expect(line).toMatchObject({ requests: 30, reflected: "30" });
+    // T1 crosses the wire in units of 2^-32 s
+    expect(Math.abs((line["near_end_min_ns"] ?? 0) - Math.min(...forward))).toBeLessThanOrEqual(2);
+    expect(Math.abs((line["near_end_max_ns"] ?? 0) - Math.max(...forward))).toBeLessThanOrEqual(2);
+    await reflector.stop();
+    const { stdout } = await path.far.exec(["cat", file]);
+    expect(
+      stdout
+        .trim()
+        .split(" ")
+        .map(Number)
+        .reduce((sum, count) => sum + count, 0),
+    ).toBe(30);
+  });
 });
 
 describePrivileged("clocks that differ", { tools: ["ip", "ping"] }, () => {
