@@ -99,7 +99,7 @@ function openMeters(
 
 function recordPublisher(publisher: Publisher, timeline: Timeline, meters: readonly Meter[]): RecordPublisher {
   const linked = new Set(meters.filter((meter) => meter.hasLinkHeader).map((meter) => meter.device));
-  return new RecordPublisher(publisher, timeline.wallNs, (device) => linked.has(device));
+  return new RecordPublisher({ publisher, timeline, hasLink: (device) => linked.has(device) });
 }
 
 function openIpfix(

@@ -11,9 +11,12 @@ import {
 import { flowKey } from "./flow-key.ts";
 import type { EndReason, FlowRecord } from "./flow-record.ts";
 import { macOctets } from "./mac-address.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** A report stays below 64 KiB: so many octets of records go into one. */
 const BATCH_BYTES = 56 * 1024;
+/** An agent without flows says so often that it lives: its counters and its clock's health go with every report. */
+const HEARTBEAT_NS = 5e9;
 /** Protobuf octets of a record besides its interface's name, at the most. */
 const RECORD_BYTES = 176;
 
@@ -30,43 +33,46 @@ export function endReasonNumber(end: EndReason | undefined): FlowEndReason {
   return end === undefined ? FlowEndReason.ACTIVE_TIMEOUT : END_REASONS[end];
 }
 
+/** What a publisher of records needs. */
+export interface RecordPublisherOptions {
+  readonly publisher: Pick<Publisher, "publish">;
+  readonly timeline: Pick<Timeline, "nowNs" | "wallNs">;
+  /** Whether packets of an interface begin with a link header. */
+  readonly hasLink: (device: string) => boolean;
+}
+
 /** Collects records and publishes them in batches of at most about 56 KiB. */
 export class RecordPublisher {
-  readonly #publisher: Pick<Publisher, "publish">;
-  readonly #wallNs: (ns: number) => bigint;
-  readonly #hasLink: (device: string) => boolean;
+  readonly #options: RecordPublisherOptions;
   #records: FlowRecordMessage[] = [];
   #octets = 0;
+  #publishedNs = Number.NEGATIVE_INFINITY;
 
-  /**
-   * @param wallNs Unix time, in nanoseconds, of a time since the agent's start
-   * @param hasLink whether packets of an interface begin with a link header
-   */
-  constructor(
-    publisher: Pick<Publisher, "publish">,
-    wallNs: (ns: number) => bigint,
-    hasLink: (device: string) => boolean,
-  ) {
-    this.#publisher = publisher;
-    this.#wallNs = wallNs;
-    this.#hasLink = hasLink;
+  constructor(options: RecordPublisherOptions) {
+    this.#options = options;
   }
 
   /** Takes a record; publishes when a batch is full. */
   record(record: FlowRecord): void {
+    const { timeline, hasLink } = this.#options;
     const size = RECORD_BYTES + record.device.length;
-    if (this.#octets + size > BATCH_BYTES) this.flush();
+    if (this.#octets + size > BATCH_BYTES) this.#publish();
     this.#octets += size;
-    this.#records.push(recordMessage(record, this.#wallNs, this.#hasLink(record.device)));
+    this.#records.push(recordMessage(record, timeline.wallNs, hasLink(record.device)));
   }
 
-  /** Publishes what there is. */
+  /** Publishes what there is; an empty batch when there was nothing for a while. */
   flush(): void {
-    if (this.#records.length === 0) return;
+    const isDue = this.#options.timeline.nowNs() - this.#publishedNs >= HEARTBEAT_NS;
+    if (this.#records.length > 0 || isDue) this.#publish();
+  }
+
+  #publish(): void {
     const payload: ReportPayload = { case: "flows", value: create(FlowBatchSchema, { records: this.#records }) };
     this.#records = [];
     this.#octets = 0;
-    this.#publisher.publish(payload);
+    this.#publishedNs = this.#options.timeline.nowNs();
+    this.#options.publisher.publish(payload);
   }
 }
 

@@ -33,11 +33,13 @@ export interface RowOptions {
   readonly keepEnded: boolean;
   /** The end of a flow is a row, although nothing passed since the last report. */
   readonly showEnds: boolean;
+  /** Rows of ended flows that are kept; the oldest beyond are added up in one. Default 262 144. */
+  readonly maxEnded?: number;
   /** What flows of one row have in common. */
   readonly keyOf: (id: FlowId, device: string) => string;
 }
 
-/** Rows of ended flows that are kept; the oldest beyond are added up in one. */
+/** Some 100 MB. */
 const MAX_ENDED_ROWS = 262_144;
 
 const NOTHING: Counts = { packets: 0, l3Bytes: 0, l2Bytes: 0 };
@@ -55,7 +57,7 @@ export class RowMaker {
   /** A flow has ended. */
   ended(sinceShown: FlowView, sinceStart: FlowView): void {
     this.#add(this.#ended, this.#options.since === "shown" ? sinceShown : sinceStart);
-    if (this.#ended.size <= MAX_ENDED_ROWS) return;
+    if (this.#ended.size <= (this.#options.maxEnded ?? MAX_ENDED_ROWS)) return;
     const [oldest] = this.#ended;
     if (!oldest) return;
     this.#ended.delete(oldest[0]);
