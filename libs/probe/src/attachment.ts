@@ -1,4 +1,5 @@
 import {
+  type BpfError,
   type BpfLink,
   type BpfProgram,
   type Direction,
@@ -8,7 +9,11 @@ import {
   tcFiltersBefore,
   tcxPrograms,
 } from "@waymark/bpf-runtime";
+import { announcedName, announceProgram } from "./announced-programs.ts";
 import { HARMLESS_PROGRAMS, TAKING_PROGRAMS } from "./own-programs.ts";
+
+/** Of a program's name the kernel keeps so much. */
+const KERNEL_NAME_LENGTH = 15;
 
 /** Where a program hangs. */
 export interface Place {
@@ -27,6 +32,7 @@ export interface Place {
 export class Attachment implements Disposable {
   readonly #program: BpfProgram;
   readonly #place: Place;
+  readonly #announcement: Disposable;
   #link: BpfLink;
 
   /** Attaches; what a killed process of the same program left there is removed. */
@@ -34,7 +40,13 @@ export class Attachment implements Disposable {
     this.#program = program;
     this.#place = place;
     if (place.hook === "clsact") removeStaleTc({ ...place, programName: program.name });
-    this.#link = this.#attach();
+    this.#announcement = announceProgram(program.info().id, program.name.slice(0, KERNEL_NAME_LENGTH));
+    try {
+      this.#link = this.#attach();
+    } catch (error) {
+      this.#announcement[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** How the program hangs there. */
@@ -95,11 +107,22 @@ export class Attachment implements Disposable {
 
   [Symbol.dispose](): void {
     this.#link.close();
+    this.#announcement[Symbol.dispose]();
   }
 }
 
 /** A program that has just gone is in nobody's way, either. */
 function isHarmless(id: number, harmless: ReadonlySet<string>): boolean {
-  const name = programName(id);
+  const name = nameOf(id);
   return name === undefined || harmless.has(name);
+}
+
+/** By the kernel, or, where it does not tell us, by the agent that the program belongs to. "" is a stranger's. */
+function nameOf(id: number): string | undefined {
+  try {
+    return programName(id);
+  } catch (error) {
+    if ((error as BpfError).code !== "BPF_NOT_PERMITTED") throw error;
+    return announcedName(id) ?? "";
+  }
 }
