@@ -2,11 +2,16 @@ import { readFileSync } from "node:fs";
 import { AGENT_ERROR_CODES, agentOptions, type OptionSpec, type PositionalSpec } from "@waymark/agent";
 import { altmarkCommand } from "@waymark/altmark";
 import { BPF_ERROR_CODES } from "@waymark/bpf-runtime";
+import { flowmonCommand } from "@waymark/flowmon";
 import { LossReason } from "@waymark/proto/query";
 import { AltmarkReason } from "../../services/altmark/bpf/altmark.gen.ts";
 import { collectorCommand } from "../../services/collector/src/cli.ts";
 import { Refusal, refusalReasons } from "../../services/collector/src/ingest/refusal.ts";
 import { StoreError } from "../../services/collector/src/store/store.ts";
+import { FlowmonEvent, FlowmonReason } from "../../services/flowmon/bpf/flowmon.gen.ts";
+import { tcflowsCommand } from "../../services/tcflows/src/cli.ts";
+import type { EndReason } from "../../services/tcflows/src/flow-record.ts";
+import { TEMPLATES } from "../../services/tcflows/src/ipfix/template.ts";
 
 const document = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
 
@@ -53,13 +58,22 @@ function settings(options: Readonly<Record<string, OptionSpec>>, positionals: re
   ];
 }
 
+/** The options of a command that not every agent has. */
+function ownOptions(options: Readonly<Record<string, OptionSpec>>): Readonly<Record<string, OptionSpec>> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(name in agentOptions)));
+}
+
+function withoutAgentOptions(options: Readonly<Record<string, OptionSpec>>): Readonly<Record<string, OptionSpec>> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(name in agentOptions)));
+}
+
 const { source, sink } = altmarkCommand.commands;
-const own = Object.fromEntries(
-  Object.entries({ ...source.options, ...sink.options }).filter(([name]) => !(name in agentOptions)),
-);
+const own = ownOptions({ ...source.options, ...sink.options });
 const tables: readonly (readonly [string, Setting[]])[] = [
   ["Every agent", settings(agentOptions)],
   ["altmark", settings(own, source.positionals)],
+  ["tcflows", settings(ownOptions(tcflowsCommand.options))],
+  ["flowmon", settings(withoutAgentOptions(flowmonCommand.options))],
   ["collector", settings(collectorCommand.options, collectorCommand.positionals)],
 ];
 
@@ -107,4 +121,26 @@ describe("docs/measurement/altmark.md", () => {
     const [, ...found] = rows(section(text, "Verdicts").split("| reason ").at(-1) as string);
     expect(found.map(([reason]) => reason).toSorted()).toEqual(reasons.map((name) => name.toLowerCase()).toSorted());
   });
+});
+
+describe("docs/measurement/tcflows.md", () => {
+  const text = document("measurement/tcflows.md");
+
+  test("every end of a flow, and no other", () => {
+    const ends: Record<EndReason, true> = { fin: true, rst: true, idle: true, shutdown: true, resources: true };
+    expect(names(section(text, "From the first packet to the last")).toSorted()).toEqual(Object.keys(ends).toSorted());
+  });
+
+  test("every information element of IPFIX", () => {
+    const elements = Object.values(TEMPLATES).flatMap((template) => template.elements.map(({ name }) => name));
+    const listed = section(text, "IPFIX");
+    const addresses = /^(source|destination)IPv[46]Address$/;
+    for (const name of elements) if (!addresses.test(name)) expect(listed).toContain(name);
+  });
+});
+
+test("docs/measurement/flowmon.md: every reason and event", () => {
+  const listed = names(section(document("measurement/flowmon.md"), "What is counted"));
+  const counted = Object.keys({ ...FlowmonReason, ...FlowmonEvent }).filter((name) => !/_(REASONS|EVENTS)$/.test(name));
+  expect(listed).toEqual(expect.arrayContaining(counted.map((name) => name.replace("FLOWMON_", "").toLowerCase())));
 });
