@@ -4,11 +4,14 @@ import { altmarkCommand } from "@waymark/altmark";
 import { BPF_ERROR_CODES } from "@waymark/bpf-runtime";
 import { flowmonCommand } from "@waymark/flowmon";
 import { LossReason } from "@waymark/proto/query";
+import { stampCommand } from "@waymark/stamp";
 import { AltmarkReason } from "../../services/altmark/bpf/altmark.gen.ts";
 import { collectorCommand } from "../../services/collector/src/cli.ts";
 import { Refusal, refusalReasons } from "../../services/collector/src/ingest/refusal.ts";
 import { StoreError } from "../../services/collector/src/store/store.ts";
 import { FlowmonEvent, FlowmonReason } from "../../services/flowmon/bpf/flowmon.gen.ts";
+import { StampReflectorCount } from "../../services/stamp/bpf/stamp_reflector.gen.ts";
+import { StampSenderCount } from "../../services/stamp/bpf/stamp_sender.gen.ts";
 import { tcflowsCommand } from "../../services/tcflows/src/cli.ts";
 import type { EndReason } from "../../services/tcflows/src/flow-record.ts";
 import { TEMPLATES } from "../../services/tcflows/src/ipfix/template.ts";
@@ -69,11 +72,16 @@ function withoutAgentOptions(options: Readonly<Record<string, OptionSpec>>): Rea
 
 const { source, sink } = altmarkCommand.commands;
 const own = ownOptions({ ...source.options, ...sink.options });
+const { sender, reflector } = stampCommand.commands;
+const ofStamp = Object.fromEntries(
+  Object.entries({ ...sender.options, ...reflector.options }).filter(([name]) => !(name in agentOptions)),
+);
 const tables: readonly (readonly [string, Setting[]])[] = [
   ["Every agent", settings(agentOptions)],
   ["altmark", settings(own, source.positionals)],
   ["tcflows", settings(ownOptions(tcflowsCommand.options))],
   ["flowmon", settings(withoutAgentOptions(flowmonCommand.options))],
+  ["stamp", settings(ofStamp, sender.positionals)],
   ["collector", settings(collectorCommand.options, collectorCommand.positionals)],
 ];
 
@@ -143,4 +151,17 @@ test("docs/measurement/flowmon.md: every reason and event", () => {
   const listed = names(section(document("measurement/flowmon.md"), "What is counted"));
   const counted = Object.keys({ ...FlowmonReason, ...FlowmonEvent }).filter((name) => !/_(REASONS|EVENTS)$/.test(name));
   expect(listed).toEqual(expect.arrayContaining(counted.map((name) => name.replace("FLOWMON_", "").toLowerCase())));
+});
+
+describe("docs/measurement/stamp.md", () => {
+  const text = document("measurement/stamp.md");
+
+  test.each([
+    ["What a reflector counts", StampReflectorCount],
+    ["What a sender counts", StampSenderCount],
+  ])("%s: every counter of the packet programs", (heading, counters) => {
+    const ends = Object.keys(counters).filter((name) => !name.endsWith("_COUNTS"));
+    const lower = ends.map((name) => name.replace("STAMP_", "").toLowerCase());
+    expect(names(section(text, heading))).toEqual(expect.arrayContaining(lower));
+  });
 });

@@ -13,7 +13,7 @@ const common = {
   "auth-key-file": {
     type: "string",
     placeholder: "FILE",
-    help: "Authenticated mode (HMAC-SHA-256): keys from this file, a line each: 'SSID KEY' or '* KEY' for all others, KEY as text or hex:…. Read again when it changes.",
+    help: "Authenticated mode (HMAC-SHA-256): keys from this file, a line each: 'SSID KEY', or '* KEY' for all others; KEY is text:…, hex:… or base64:…. Read again when it changes.",
   },
   "tlv-key-file": {
     type: "string",
@@ -37,7 +37,7 @@ const common = {
   hist: {
     type: "integer",
     values: ["BINS", "MIN", "MAX"],
-    help: "Write a histogram of round trips at the end: BINS bins from MIN to MAX ms.",
+    help: "Write a histogram at the end, BINS bins from MIN to MAX ms: of round trips, or at the reflector of the way there.",
   },
   histpath: { type: "string", placeholder: "FILE", default: "./hist", help: "Where --hist goes." },
   "enforce-sync": { type: "boolean", help: "Do not start unless the kernel calls its clock synchronised." },
@@ -57,6 +57,7 @@ const device = {
   name: "device",
   placeholder: "DEV",
   type: "string",
+  env: "WAYMARK_INTERFACE",
   help: "The interface that test packets use.",
 } as const;
 
