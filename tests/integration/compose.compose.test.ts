@@ -37,6 +37,7 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
       WAYMARK_FLOWMON_INTERFACE: path.sinkDevice,
       WAYMARK_STAMP_INTERFACE: path.sinkDevice,
       WAYMARK_INTERVAL: "1",
+      TZ: "UTC",
     });
   }, DEADLINE_MS);
 
@@ -73,8 +74,13 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     expect((await project.running()).toSorted()).toEqual([...MAIN_JOB, "nats"].toSorted());
 
     const blocks = await lose();
-    const { length } = up.stdout.filter((line) => /collector-1 +\| \[\d{4}-\d\d-\d\d [\d:]{8}\] loss=\d+$/.test(line));
-    expect(length).toBeGreaterThanOrEqual(blocks.filter(isComplete).length);
+    const printed = () => linesOf(up.stdout, /collector-1 +\| \[(.*)\] loss=(\d+)$/);
+    const expected = blocks.filter(isComplete).map((block) => [timeOf(block), String(block.lostPackets)] as const);
+    await waitFor(() => expected.every(([time]) => printed().has(time)), {
+      deadlineMs: DEADLINE_MS,
+      what: "all lines",
+    });
+    expect([...printed()]).toEqual(expect.arrayContaining(expected));
     await waitFor(async () => (await healthyServices()) === MAIN_JOB.length + 1, {
       deadlineMs: DEADLINE_MS,
       what: "everything healthy",
@@ -160,6 +166,12 @@ async function answersBuf(blocks: readonly LossBlock[]): Promise<void> {
     expect(same).toMatchObject({ verdict: "LOSS_VERDICT_COMPLETE", lostPackets: String(block.lostPackets) });
   }
   expect(exact.length).toBeGreaterThan(0);
+}
+
+/** The time that a printed line of this block begins with. */
+function timeOf(block: LossBlock): string {
+  const start = new Date(Number((block.blockNumber * INTERVAL_NS) / 1_000_000n));
+  return start.toISOString().slice(0, 19).replace("T", " ");
 }
 
 /** Time → number of the lines that match. */
