@@ -234,7 +234,8 @@ export class FlowTable {
     slab[base + FIELD.pendingTcpFlags] = (slab[base + FIELD.pendingTcpFlags] ?? 0) | tcpFlags;
     slab[base + FIELD.tcpFlags] = (slab[base + FIELD.tcpFlags] ?? 0) | tcpFlags;
     // Two CPUs read the clock and write what they read in any order.
-    slab[base + FIELD.lastNs] = Math.max(slab[base + FIELD.lastNs] ?? 0, firstNs, lastNs);
+    const latestNs = lastNs > firstNs ? lastNs : firstNs;
+    if (latestNs > (slab[base + FIELD.lastNs] ?? 0)) slab[base + FIELD.lastNs] = latestNs;
   }
 
   /** The flow's slot, taken if need be; -1 if there is no room for another flow. */
