@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ReportPayload } from "@waymark/agent";
 import { type RttBatch, RttBatchSchema, RttMethod } from "@waymark/proto/report";
 import type { FlowEnd } from "./flow-end.ts";
@@ -48,7 +48,9 @@ const sample = (of: FlowEnd, more: Partial<RttSample> = {}): RttSample => ({
 function collect() {
   const batches: RttBatch[] = [];
   const batch = new ReportBatch((payload: ReportPayload) => {
-    if (payload.case === "rtt") batches.push(create(RttBatchSchema, payload.value));
+    if (payload.case === "rtt") {
+      batches.push(fromBinary(RttBatchSchema, toBinary(RttBatchSchema, create(RttBatchSchema, payload.value))));
+    }
   });
   return { batch, batches };
 }
@@ -73,7 +75,7 @@ test("a sample says its method, side and how sure it is", () => {
   batch.addSample(sample(flow(1, 1), { method: "quic_spin", local: true, confidencePermille: 750 }));
   batch.flush();
   expect(batches[0]?.samples).toMatchObject({
-    flow: [0, 1].map((i) => i),
+    flow: [0, 1],
     method: [RttMethod.TCP_TIMESTAMP, RttMethod.QUIC_SPIN],
     local: [false, true],
     confidencePermille: [1000, 750],

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import type { ReportPayload } from "@waymark/agent";
 import {
   type Distribution,
@@ -11,7 +12,6 @@ import {
   HistogramSchema,
   RttBatchSchema,
   RttMethod,
-  RttSamplesSchema,
   type RttSummary,
   RttSummarySchema,
 } from "@waymark/proto/report";
@@ -19,6 +19,7 @@ import type { LogHistogram } from "@waymark/stats";
 import type { FlowEnd } from "./flow-end.ts";
 import type { Method } from "./method.ts";
 import type { FlowChange, RttSample } from "./news.ts";
+import { SampleColumns } from "./sample-columns.ts";
 
 /** A report stays below 64 KiB. */
 const BATCH_BYTES = 56 * 1024;
@@ -28,7 +29,8 @@ const FLOW_BYTES = 72;
 const EVENT_BYTES = 56;
 const SUMMARY_BYTES = 160;
 const BIN_BYTES = 8;
-const SURE = 1000;
+const MAX_SAMPLES = Math.ceil(BATCH_BYTES / SAMPLE_BYTES);
+const SAMPLES_FIELD = RttBatchSchema.field.samples.number;
 
 const METHODS: Readonly<Record<Method, RttMethod>> = {
   tcp_timestamp: RttMethod.TCP_TIMESTAMP,
@@ -65,10 +67,9 @@ export class ReportBatch {
   readonly #publish: (payload: ReportPayload) => void;
   readonly #places = new Map<FlowEnd, number>();
   #flows: FlowKey[] = [];
-  #samples = emptySamples();
+  readonly #samples = new SampleColumns(MAX_SAMPLES);
   #summaries: RttSummary[] = [];
   #events: FlowEvent[] = [];
-  #unsure = false;
   #bytes = 0;
 
   constructor(publish: (payload: ReportPayload) => void) {
@@ -77,14 +78,9 @@ export class ReportBatch {
 
   addSample(sample: RttSample): void {
     this.#makeRoom(SAMPLE_BYTES + FLOW_BYTES);
-    const samples = this.#samples;
-    samples.flow.push(this.#place(sample.flow));
-    samples.atNs.push(sample.atNs);
-    samples.rttNs.push(BigInt(sample.rttNs));
-    samples.method.push(METHODS[sample.method]);
-    samples.local.push(sample.local);
-    samples.confidencePermille.push(sample.confidencePermille);
-    if (sample.confidencePermille !== SURE) this.#unsure = true;
+    const { atNs, rttNs, local, confidencePermille } = sample;
+    const [flow, method] = [this.#place(sample.flow), METHODS[sample.method]];
+    this.#samples.push({ flow, atNs, rttNs, method, local, confidencePermille });
     this.#bytes += SAMPLE_BYTES;
   }
 
@@ -127,22 +123,18 @@ export class ReportBatch {
   /** Hands on what there is. */
   flush(): void {
     if (this.#bytes === 0) return;
-    const { confidencePermille, ...columns } = this.#samples;
-    const value = create(RttBatchSchema, {
-      flows: this.#flows,
-      summaries: this.#summaries,
-      events: this.#events,
-      samples: create(RttSamplesSchema, {
-        ...columns,
-        confidencePermille: this.#unsure ? confidencePermille : [],
-      }),
-    });
+    const value = create(RttBatchSchema);
+    value.flows = this.#flows;
+    value.summaries = this.#summaries;
+    value.events = this.#events;
+    // Encoded already; the writer puts it where a field of this number belongs.
+    if (this.#samples.rows > 0) {
+      value.$unknown = [{ no: SAMPLES_FIELD, wireType: WireType.LengthDelimited, data: this.#samples.take() }];
+    }
     this.#places.clear();
     this.#flows = [];
-    this.#samples = emptySamples();
     this.#summaries = [];
     this.#events = [];
-    this.#unsure = false;
     this.#bytes = 0;
     this.#publish({ case: "rtt", value });
   }
@@ -160,17 +152,6 @@ export class ReportBatch {
     this.#bytes += FLOW_BYTES;
     return place;
   }
-}
-
-function emptySamples() {
-  return {
-    flow: [] as number[],
-    atNs: [] as bigint[],
-    rttNs: [] as bigint[],
-    method: [] as RttMethod[],
-    local: [] as boolean[],
-    confidencePermille: [] as number[],
-  };
 }
 
 function flowKeyOf(end: FlowEnd): FlowKey {
