@@ -12,11 +12,13 @@ import {
   sendFrames,
   startIperf3Server,
   waitFor,
+  whyNoWire,
 } from "@waymark/testkit";
 import { type Line, Running, sumOf } from "./running.ts";
 import { type Flows, tsharkFlows } from "./tshark-flows.ts";
 
 const DEADLINE_MS = 60_000;
+const noWire = await whyNoWire();
 const PORT = 5001;
 /** All IP, whatever else is on the link. */
 const ALL_IP = ["--filter", "src=0.0.0.0/0", "--filter", "src=::/0"];
@@ -126,6 +128,20 @@ describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethto
     const sent = new Map([...flows].filter(([name]) => / 1 > .* 2$/.test(name)));
     expect(sent.size).toBe(6);
     expect(sent).toEqual(await tsharkFlows(capture.path));
+  }, 60_000);
+});
+
+describePrivileged("without Ethernet", { unless: () => noWire }, () => {
+  test("a TUN device: packets are what IP says, and there are no addresses of frames", async () => {
+    await using path = await MeasuredPath.create({ layer3: true });
+    const { source, sink } = path;
+    const running = await Running.start(path.lab, source.ns, [source.device]);
+    for (const to of [sink.ipv4, sink.ipv6]) await sendDatagrams(source.ns, { to, port: PORT, count: 500, rate: 5000 });
+    const lines = (await running.stop()).filter((line) => line.destination_port === PORT);
+    const of = (address: string) => sumOf(lines.filter(({ destination }) => destination === address));
+    expect(of(sink.ipv4)).toEqual({ packets: 500, l3Bytes: 500 * 92, l2Bytes: 500 * 92 });
+    expect(of(sink.ipv6)).toEqual({ packets: 500, l3Bytes: 500 * 112, l2Bytes: 500 * 112 });
+    expect(lines.filter((line) => "source_mac" in line)).toEqual([]);
   }, 60_000);
 });
 
