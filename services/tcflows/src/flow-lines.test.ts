@@ -89,3 +89,19 @@ test("bytes of IP packets instead of frames", () => {
   const rows = [row(ipFlow(UDP, "10.0.0.1:1", "10.0.0.2:2"), 10, 1000)];
   expect(flowLines(rows, { ...options, bytes: "l3" })[1]).toMatch(/ 860$/);
 });
+
+test("names in the place of numbers, where there are any", () => {
+  const names = {
+    host: (address: string) => (address === "10.0.0.2" ? "web.example.net" : undefined),
+    port: (port: number, protocol: number) => (port === 443 && protocol === TCP ? "https" : undefined),
+  };
+  const rows = [
+    row(ipFlow(TCP, "10.0.0.1:4000", "10.0.0.2:443"), 1, 60),
+    row(ipFlow(UDP, "[fd00::1]:1", "[fd00::2]:443"), 1, 60),
+  ];
+  expect(flowLines(rows, { ...options, names })).toEqual([
+    "PROTOCOL SOURCE                DESTINATION           PACKETS BYTES",
+    "TCP      10.0.0.1:4000         web.example.net:https 1       60",
+    "UDP      [fd00::1]:1           [fd00::2]:443         1       60",
+  ]);
+});

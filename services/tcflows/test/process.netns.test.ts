@@ -1,3 +1,5 @@
+import { BpfObject, interfaceInfo, probeFeature } from "@waymark/bpf-runtime";
+import { emptySpec } from "@waymark/bpf-runtime/empty";
 import {
   describePrivileged,
   type ManagedProcess,
@@ -9,6 +11,7 @@ import {
 } from "@waymark/testkit";
 import { BIN, type Line, Running, sumOf } from "./running.ts";
 
+const noTcx = probeFeature("tcx").supported ? undefined : "needs TCX (6.6)";
 const DEVICE = "eth0";
 const FAR = "10.83.0.2";
 const DEADLINE_MS = 20_000;
@@ -96,6 +99,36 @@ describePrivileged("the tcflows command", () => {
     await waitFor(async () => Number(filtered.exec(await get("/metrics"))?.[1] ?? 0) >= 30, {
       deadlineMs: DEADLINE_MS,
     });
+  });
+});
+
+describePrivileged("a stranger's program that ends the chain", { unless: () => noTcx }, () => {
+  test("what it hides from a program that asked to be last is counted as unseen", async () => {
+    await using lab = await NetLab.create();
+    const far = await lab.namespace("far");
+    await lab.link(
+      { ns: lab.here, device: "wmhidden", addresses: ["10.83.1.1/24"] },
+      { ns: far, device: "eth0", addresses: ["10.83.1.2/24"] },
+    );
+    using stranger = BpfObject.open(emptySpec).load();
+    const { ifindex } = interfaceInfo("wmhidden");
+    stranger.program("empty_ok").attachTcx({ ifindex, direction: "egress", order: "first" });
+    using ingress = BpfObject.open(emptySpec).load();
+    ingress.program("empty_ok").attachTcx({ ifindex, direction: "ingress", order: "first" });
+    const running = await Running.start(lab, lab.here, ["wmhidden"], "--order", "last", "--metrics", "9104");
+    const unseen = async () => {
+      const text = await (await fetch("http://localhost:9104/metrics")).text();
+      return Number(/^waymark_tcflows_unseen_total\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+    };
+    // the first look is the one that later ones are compared with
+    await waitFor(
+      async () => {
+        await sendDatagrams(lab.here, { to: "10.83.1.2", port: 9, count: 10 });
+        return (await unseen()) >= 10;
+      },
+      { deadlineMs: DEADLINE_MS, what: "unseen packets" },
+    );
+    expect(sumOf(await running.stop()).packets).toBe(0);
   });
 });
 
