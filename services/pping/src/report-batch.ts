@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import type { ReportPayload } from "@waymark/agent";
 import {
@@ -19,7 +19,7 @@ import type { LogHistogram } from "@waymark/stats";
 import type { FlowEnd } from "./flow-end.ts";
 import type { Method } from "./method.ts";
 import type { FlowChange, RttSample } from "./news.ts";
-import { SampleColumns } from "./sample-columns.ts";
+import { framed, SampleColumns } from "./sample-columns.ts";
 
 /** A report stays below 64 KiB. */
 const BATCH_BYTES = 56 * 1024;
@@ -30,6 +30,7 @@ const EVENT_BYTES = 56;
 const SUMMARY_BYTES = 160;
 const BIN_BYTES = 8;
 const MAX_SAMPLES = Math.ceil(BATCH_BYTES / SAMPLE_BYTES);
+const FLOWS_FIELD = RttBatchSchema.field.flows.number;
 const SAMPLES_FIELD = RttBatchSchema.field.samples.number;
 
 const METHODS: Readonly<Record<Method, RttMethod>> = {
@@ -66,7 +67,7 @@ export interface Summary {
 export class ReportBatch {
   readonly #publish: (payload: ReportPayload) => void;
   readonly #places = new Map<FlowEnd, number>();
-  #flows: FlowKey[] = [];
+  #flows: Uint8Array[] = [];
   readonly #samples = new SampleColumns(MAX_SAMPLES);
   #summaries: RttSummary[] = [];
   #events: FlowEvent[] = [];
@@ -124,13 +125,12 @@ export class ReportBatch {
   flush(): void {
     if (this.#bytes === 0) return;
     const value = create(RttBatchSchema);
-    value.flows = this.#flows;
     value.summaries = this.#summaries;
     value.events = this.#events;
-    // Encoded already; the writer puts it where a field of this number belongs.
-    if (this.#samples.rows > 0) {
-      value.$unknown = [{ no: SAMPLES_FIELD, wireType: WireType.LengthDelimited, data: this.#samples.take() }];
-    }
+    // Encoded already: the writer appends them as the fields of these numbers that they are.
+    const wireType = WireType.LengthDelimited;
+    value.$unknown = this.#flows.map((data) => ({ no: FLOWS_FIELD, wireType, data }));
+    if (this.#samples.rows > 0) value.$unknown.push({ no: SAMPLES_FIELD, wireType, data: this.#samples.take() });
     this.#places.clear();
     this.#flows = [];
     this.#summaries = [];
@@ -148,10 +148,21 @@ export class ReportBatch {
     if (known !== undefined) return known;
     const place = this.#flows.length;
     this.#places.set(end, place);
-    this.#flows.push(flowKeyOf(end));
+    this.#flows.push(encodedFlow(end));
     this.#bytes += FLOW_BYTES;
     return place;
   }
+}
+
+const encodedFlows = new WeakMap<FlowEnd, Uint8Array>();
+
+/** A flow is encoded once, however many reports it is in. */
+function encodedFlow(end: FlowEnd): Uint8Array {
+  const known = encodedFlows.get(end);
+  if (known !== undefined) return known;
+  const octets = framed(toBinary(FlowKeySchema, flowKeyOf(end)));
+  encodedFlows.set(end, octets);
+  return octets;
 }
 
 function flowKeyOf(end: FlowEnd): FlowKey {

@@ -117,12 +117,18 @@ export class SampleColumns {
       body.varint(column.length);
       body.put(column.octets);
     }
-    const message = new Column(room + MAX_VARINT);
-    message.varint(body.length);
-    message.put(body.octets);
+    const message = framed(body.octets);
     for (const column of Object.values(this.#columns)) column.length = 0;
     this.#rows = 0;
     this.#unsure = false;
-    return message.octets;
+    return message;
   }
+}
+
+/** Octets with their number in front, as a field of a protobuf message has them. */
+export function framed(octets: Uint8Array): Uint8Array {
+  const column = new Column(octets.length + MAX_VARINT);
+  column.varint(octets.length);
+  column.put(octets);
+  return column.octets;
 }
