@@ -1,7 +1,7 @@
-import type { Logger } from "@waymark/agent";
+import type { Logger, Metric } from "@waymark/agent";
 import { type Counters, checkInterface, UnseenPackets } from "@waymark/probe";
 import type { Measurement } from "./config.ts";
-import type { FlowRecord } from "./flow-record.ts";
+import type { Counts, FlowRecord } from "./flow-record.ts";
 import { type FlowSink, FlowTable } from "./flow-table.ts";
 import type { KernelTable, Meter } from "./meter.ts";
 import type { Reporter } from "./reporter.ts";
@@ -35,7 +35,7 @@ interface Place {
   readonly meter: Meter;
   readonly table: FlowTable;
   readonly unseen: UnseenPackets;
-  filteredPackets: number;
+  filtered: Counts;
   /** Somebody's program runs in front of ours; said once. */
   displaced: boolean;
 }
@@ -64,7 +64,7 @@ export class Agent {
         siblings,
       }),
       unseen: new UnseenPackets(),
-      filteredPackets: 0,
+      filtered: { packets: 0, l3Bytes: 0, l2Bytes: 0 },
       displaced: false,
     }));
     this.#sink = {
@@ -79,13 +79,22 @@ export class Agent {
   counters(): Counters {
     const sum = (of: (place: Place) => bigint) => this.#places.reduce((total, place) => total + of(place), 0n);
     return {
-      flows: sum(({ table }) => BigInt(table.size)),
+      counted_packets: sum(({ table }) => BigInt(table.countedPackets)),
       overflow_packets: sum(({ table }) => BigInt(table.overflowPackets)),
-      filtered_packets: sum(({ filteredPackets }) => BigInt(filteredPackets)),
+      filtered_packets: sum(({ filtered }) => BigInt(filtered.packets)),
+      filtered_l3_bytes: sum(({ filtered }) => BigInt(filtered.l3Bytes)),
+      filtered_l2_bytes: sum(({ filtered }) => BigInt(filtered.l2Bytes)),
       unseen: sum(({ unseen }) => unseen.total),
       clock_steps: this.#clockSteps,
       displacements: this.#displacements,
     };
+  }
+
+  /** What is kept now, for metrics. */
+  gauges(): Metric[] {
+    const samples = this.#places.map(({ table }) => ({ labels: { interface: table.device }, value: table.size }));
+    const help = "Flows that are kept: those that go on.";
+    return [{ name: "waymark_tcflows_flows", help, type: "gauge", samples }];
   }
 
   /** Runs until the signal is aborted; then detaches, and tells what was counted last. @throws what ended it otherwise */
@@ -159,9 +168,9 @@ export class Agent {
     }
     const before = table.overflowPackets;
     table.absorbOverflow(meter.overflow(), this.#lastReadNs, readNs);
-    const filtered = meter.filtered().packets;
-    const sawSome = flows > 0 || table.overflowPackets !== before || filtered !== place.filteredPackets;
-    place.filteredPackets = filtered;
+    const filtered = meter.filtered();
+    const sawSome = flows > 0 || table.overflowPackets !== before || filtered.packets !== place.filtered.packets;
+    place.filtered = filtered;
     return sawSome;
   }
 

@@ -199,6 +199,7 @@ test("records and what is left add up to all that was counted, whatever happens"
       table.finish((nowS + 1) * SECOND, sink);
       const sum = (of: readonly { readonly packets: number; readonly l3Bytes: number }[]) =>
         of.reduce<readonly number[]>(([a = 0, b = 0], { packets, l3Bytes }) => [a + packets, b + l3Bytes], [0, 0]);
+      expect(table.countedPackets).toBe(counted);
       expect(sum(sink.records)).toEqual([counted, counted * 100]);
       expect(sum(sink.whole)).toEqual([counted, counted * 100]);
     }),

@@ -56,6 +56,7 @@ export class FlowTable {
   readonly #overflow = new Map<FlowId, Counts>();
   /** Flows that ended because their ports were used again; told in the next round. */
   readonly #replaced: Ended[] = [];
+  #countedPackets = 0;
   #overflowPackets = 0;
   #cursor = 0;
 
@@ -69,6 +70,11 @@ export class FlowTable {
   /** Flows that are kept. */
   get size(): number {
     return this.#store.size;
+  }
+
+  /** Packets that are in flows or found no room. */
+  get countedPackets(): number {
+    return this.#countedPackets;
   }
 
   /** Packets that found no room, here or in the kernel. */
@@ -220,6 +226,7 @@ export class FlowTable {
     lastNs: number,
     tcpFlags: number,
   ): void {
+    this.#countedPackets += packets;
     const { slab, base } = this.#store.at(slot);
     const add = (field: number, value: number) => {
       slab[base + field] = (slab[base + field] ?? 0) + value;

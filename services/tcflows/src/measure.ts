@@ -42,11 +42,15 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
     { service: "tcflows", role: "observer", interface: interfaceOf(measurement), version: VERSION },
     options,
   );
-  const telemetry = new Telemetry(identity);
+  let agent: Agent | undefined;
+  const telemetry = new Telemetry(
+    identity,
+    () => ({}),
+    () => agent?.gauges() ?? [],
+  );
   for (const device of measurement.devices) telemetry.watch(device);
   await using _server = await telemetry.serve(options.metrics, options.healthFile);
   using meters = openMeters(measurement, options, logger);
-  let agent: Agent | undefined;
   let ipfix: readonly IpfixExporter[] = [];
   const counters = () => ({ ...agent?.counters(), ...ipfixCounters(ipfix) });
   const publisher = openAgentPublisher({ identity, reporting: options, clock, counters, logger });
