@@ -1,12 +1,4 @@
-import {
-  createLogger,
-  errorLine,
-  type HostPort,
-  type Logger,
-  type LogLevel,
-  type Publisher,
-  startMetricsServer,
-} from "@waymark/agent";
+import { createLogger, errorLine, type HostPort, type Logger, type LogLevel, startMetricsServer } from "@waymark/agent";
 import {
   agentIdentity,
   lockInstance,
@@ -22,7 +14,7 @@ import { gaugeMetrics } from "./gauges.ts";
 import type { Interval } from "./interval.ts";
 import { Meter } from "./meter.ts";
 import { Printer } from "./printer.ts";
-import { throughputPayloads } from "./publish.ts";
+import { IntervalPublisher } from "./publish.ts";
 import { SequenceHistory } from "./sequence-history.ts";
 import { VERSION } from "./version.ts";
 
@@ -82,6 +74,7 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
   let agent: Agent | undefined;
   const counters = () => ({ ...sumCounters(meters), unseen: agent?.unseen ?? 0n });
   const publisher = openAgentPublisher({ identity, reporting: options, clock, counters, logger });
+  const reports = new IntervalPublisher(publisher);
   agent = new Agent({
     meters,
     clock,
@@ -94,7 +87,7 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
       counted.intervals++;
       counted.counted_packets += packetsOf(interval);
       printer.interval(interval);
-      if (options.report.length > 0) publish(publisher, interval);
+      if (options.report.length > 0) reports.publish(interval);
     },
     onJitter: (interval) => printer.jitter(interval),
   });
@@ -176,10 +169,6 @@ function openPrinter(
   const write = (text: string) => void process.stdout.write(text);
   const options = { format, bits, loss, top, ownJitter, testThroughput, testJitter, live };
   return new Printer(options, file.display, history, write);
-}
-
-function publish(publisher: Publisher, interval: Interval): void {
-  for (const payload of throughputPayloads(interval)) publisher.publish(payload);
 }
 
 function packetsOf({ totals }: Interval): bigint {

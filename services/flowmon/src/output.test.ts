@@ -6,7 +6,7 @@ import { gaugeMetrics } from "./gauges.ts";
 import { type Interval, IntervalSum } from "./interval.ts";
 import { jsonLines } from "./json-lines.ts";
 import { Printer } from "./printer.ts";
-import { throughputPayloads } from "./publish.ts";
+import { IntervalPublisher, throughputPayloads } from "./publish.ts";
 import type { FlowReading } from "./reading.ts";
 import { NO_SEQUENCE } from "./sequence-figures.ts";
 import { SequenceHistory } from "./sequence-history.ts";
@@ -179,9 +179,18 @@ describe("reports", () => {
     expect(records.at(-1)).toMatchObject({ flow: { overflow: true, protocol: 6 }, packets: 2n });
   });
 
-  test("none where nothing passed", () => {
-    const empty = new IntervalSum().take(FROM_NS, TO_NS);
-    expect(throughputPayloads(empty)).toEqual([]);
+  test("where nothing passed, an empty one every five seconds says that the agent lives", () => {
+    const published: number[] = [];
+    const publisher = new IntervalPublisher({
+      publish: (payload) =>
+        void published.push(payload.case === "throughput" ? (payload.value.records ?? []).length : -1),
+    });
+    const S = 1_000_000_000n;
+    const at = (second: bigint) => new IntervalSum().take(FROM_NS + second * S, FROM_NS + (second + 1n) * S);
+    for (const second of [0n, 1n, 4n, 5n, 6n]) publisher.publish(at(second));
+    expect(published).toEqual([0, 0]);
+    publisher.publish(interval());
+    expect(published).toEqual([0, 0, 4]);
   });
 });
 

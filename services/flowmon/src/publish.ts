@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { ReportPayload } from "@waymark/agent";
+import type { Publisher, ReportPayload } from "@waymark/agent";
 import {
   Direction,
   FlowKeySchema,
@@ -19,6 +19,30 @@ const RECORD_BYTES = 340;
 const BATCH_BYTES = 56 * 1024;
 /** Of what found no room: the protocol stands for its class. */
 const CLASS_PROTOCOLS = { TCP: 6, UDP: 17, ICMP: 1 } as const;
+
+/** An agent without flows says so often that it lives: its counters and its clock's health go with every report. */
+const HEARTBEAT_NS = 5_000_000_000n;
+
+/** Publishes intervals. */
+export class IntervalPublisher {
+  readonly #publisher: Pick<Publisher, "publish">;
+  #publishedNs = 0n;
+
+  constructor(publisher: Pick<Publisher, "publish">) {
+    this.#publisher = publisher;
+  }
+
+  /** All flows of an interval; of one without any now and then an empty report. */
+  publish(interval: Interval): void {
+    const payloads = throughputPayloads(interval);
+    if (payloads.length === 0) {
+      if (interval.toNs - this.#publishedNs < HEARTBEAT_NS) return;
+      payloads.push({ case: "throughput", value: create(ThroughputBatchSchema) });
+    }
+    this.#publishedNs = interval.toNs;
+    for (const payload of payloads) this.#publisher.publish(payload);
+  }
+}
 
 /** An interval as report payloads of at most about 56 KiB; none if nothing passed. */
 export function throughputPayloads(interval: Interval): ReportPayload[] {
