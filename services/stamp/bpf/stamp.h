@@ -13,6 +13,7 @@
 
 #define STAMP_MAX_KEYS	   1024
 #define STAMP_MAX_OWN	   256 /* own addresses of an interface */
+#define STAMP_FEW_OWN	   4   /* of them, those that are compared before the table is asked */
 #define STAMP_MAX_ALLOWED  1024
 #define STAMP_MAX_SOURCES  65536 /* whose rate is limited */
 #define STAMP_MAX_SESSIONS 65536 /* of a stateful reflector, unless told otherwise */
@@ -98,6 +99,11 @@ _Static_assert(sizeof(struct stamp_session_key) == 40, "stamp_session_key has pa
 struct stamp_prefix {
 	__u32 bits;
 	__u8 address[16];
+};
+
+/* The first own addresses as words in memory order; words of 0 match nothing. */
+struct stamp_few_own {
+	__u64 words[2 * STAMP_FEW_OWN];
 };
 
 /* A request that is answered, for --output and --hist. */

@@ -322,6 +322,23 @@ export const stampReflectorConfig: Codec<StampReflectorConfig> = {
   },
 };
 
+const u64Array8 = array(u64, 8);
+
+/** `struct stamp_few_own`, 64 octets */
+export interface StampFewOwn {
+  readonly words: readonly bigint[];
+}
+
+export const stampFewOwn: Codec<StampFewOwn> = {
+  size: 64,
+  decode: (view, at) => ({
+    words: u64Array8.decode(view, at),
+  }),
+  encode: (view, at, value) => {
+    u64Array8.encode(view, at, value.words, "stamp_few_own.words");
+  },
+};
+
 /** `enum stamp_reflector_count` */
 export const StampReflectorCount = {
   STAMP_REFLECTED: 0,
@@ -377,8 +394,10 @@ export const stampBenchSpec = {
     sha_constants: { section: ".rodata", offset: 48, codec: u32Array64 },
   },
   data: {
+    few_own: { section: ".bss", offset: 32, codec: stampFewOwn },
     stamp_error_estimate: { section: ".bss", offset: 16, codec: u64 },
     stamp_lease_until_ns: { section: ".bss", offset: 24, codec: u64 },
+    stamp_remember_answers: { section: ".bss", offset: 96, codec: u64 },
     stamp_unix_offset_ns: { section: ".bss", offset: 0, codec: s64 },
     stamp_wire_offset_ns: { section: ".bss", offset: 8, codec: s64 },
   },

@@ -198,6 +198,9 @@ static __always_inline int stamp_who_answers(struct __sk_buff *skb, __u32 offset
 	return head[1] == 1 && (head[2] << 8 | head[3]) + sizeof(head) == after ? IN_PLACE : BY_USER_SPACE;
 }
 
+/* Set by the first request that user space answers: it may ask for the T3 of the answer before (Follow-Up Telemetry). */
+volatile __u64 stamp_remember_answers = 0;
+
 /* Gives a request to user space; it is not seen by anyone else. */
 static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packet *packet,
 				    struct stamp_received *request)
@@ -220,6 +223,7 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 	refused = config.stateful ? stamp_enter_session(request) : 0;
 	if (refused)
 		goto discard;
+	stamp_remember_answers = 1;
 	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
 	record->session_received = request->session_received;
 	record->session_answered = request->session_answered;
@@ -587,7 +591,7 @@ static __noinline int stamp_finish(struct __sk_buff *skb)
 		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
 	if (!bare && stamp_fix_udp(skb, packet.l4_offset, difference))
 		return stamp_count(STAMP_STAMP_FAILED, TC_ACT_SHOT);
-	if (config.stateful)
+	if (config.stateful && stamp_remember_answers)
 		stamp_note_answer(skb, &packet, tai_ns + stamp_unix_offset_ns);
 	skb->mark = 0;
 	return stamp_count(STAMP_STAMPED, TC_ACT_UNSPEC);

@@ -44,6 +44,8 @@ const BURST_NS = 100_000_000n;
 /** The key of every SSID without one of its own (hmac.bpf.h). */
 export const ANY_SSID = 0x10000;
 const V4_BITS = 96;
+/** STAMP_FEW_OWN */
+const FEW_OWN = 4;
 
 /** Sets the constants and the size of `sessions` of programs that are not loaded yet. */
 export function configureReflector(
@@ -87,7 +89,7 @@ export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
 }
 
 /** Makes exactly these the addresses that are answered for. Text, as netlink has them. */
-export function setOwnAddresses(object: Pick<ReflectorObject, "map">, addresses: readonly string[]): void {
+export function setOwnAddresses(object: Pick<ReflectorObject, "map" | "data">, addresses: readonly string[]): void {
   const own = object.map("own_addresses");
   const wanted = new Map(
     addresses.flatMap((text) => {
@@ -95,6 +97,11 @@ export function setOwnAddresses(object: Pick<ReflectorObject, "map">, addresses:
       return address ? [[Buffer.from(address).toString("hex"), address]] : [];
     }),
   );
+  const words = [...wanted.values()].slice(0, FEW_OWN).flatMap((address) => {
+    const view = Buffer.from(address);
+    return [view.readBigUInt64LE(0), view.readBigUInt64LE(8)];
+  });
+  object.data.set({ few_own: { words: Array.from({ length: 2 * FEW_OWN }, (_, i) => words[i] ?? 0n) } });
   for (const known of own.keys()) if (!wanted.delete(Buffer.from(known).toString("hex"))) own.delete(known);
   for (const address of wanted.values()) own.set(address, 1);
 }
