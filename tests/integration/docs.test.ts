@@ -3,6 +3,7 @@ import { AGENT_ERROR_CODES, agentOptions, type OptionSpec, type PositionalSpec }
 import { altmarkCommand } from "@waymark/altmark";
 import { BPF_ERROR_CODES } from "@waymark/bpf-runtime";
 import { flowmonCommand } from "@waymark/flowmon";
+import { ppingOptions } from "@waymark/pping";
 import { LossReason } from "@waymark/proto/query";
 import { stampCommand } from "@waymark/stamp";
 import { AltmarkReason } from "../../services/altmark/bpf/altmark.gen.ts";
@@ -10,6 +11,7 @@ import { collectorCommand } from "../../services/collector/src/cli.ts";
 import { Refusal, refusalReasons } from "../../services/collector/src/ingest/refusal.ts";
 import { StoreError } from "../../services/collector/src/store/store.ts";
 import { FlowmonEvent, FlowmonReason } from "../../services/flowmon/bpf/flowmon.gen.ts";
+import { PpingHappening, PpingReason } from "../../services/pping/bpf/pping.gen.ts";
 import { StampReflectorCount } from "../../services/stamp/bpf/stamp_reflector.gen.ts";
 import { StampSenderCount } from "../../services/stamp/bpf/stamp_sender.gen.ts";
 import { tcflowsCommand } from "../../services/tcflows/src/cli.ts";
@@ -81,6 +83,7 @@ const tables: readonly (readonly [string, Setting[]])[] = [
   ["altmark", settings(own, source.positionals)],
   ["tcflows", settings(ownOptions(tcflowsCommand.options))],
   ["flowmon", settings(withoutAgentOptions(flowmonCommand.options))],
+  ["pping", settings(ppingOptions)],
   ["stamp", settings(ofStamp, sender.positionals)],
   ["collector", settings(collectorCommand.options, collectorCommand.positionals)],
 ];
@@ -88,7 +91,7 @@ const tables: readonly (readonly [string, Setting[]])[] = [
 describe("docs/config.md", () => {
   test.each(tables)("%s: each setting once, with its variable and default, and no other", (heading, expected) => {
     const [, ...found] = rows(section(document("config.md"), heading));
-    const labels = found.map(([first = ""]) => /--[a-z-]+|^`[A-Z_]+/.exec(first)?.[0].replace("`", ""));
+    const labels = found.map(([first = ""]) => /--[a-z0-9-]+|^`[A-Z_]+/.exec(first)?.[0].replace("`", ""));
     expect(labels.toSorted()).toEqual(expected.map(({ label }) => label).toSorted());
     for (const setting of expected) {
       const [label, variable, preset] = found[labels.indexOf(setting.label)] as [string, string, string];
@@ -151,6 +154,14 @@ test("docs/measurement/flowmon.md: every reason and event", () => {
   const listed = names(section(document("measurement/flowmon.md"), "What is counted"));
   const counted = Object.keys({ ...FlowmonReason, ...FlowmonEvent }).filter((name) => !/_(REASONS|EVENTS)$/.test(name));
   expect(listed).toEqual(expect.arrayContaining(counted.map((name) => name.replace("FLOWMON_", "").toLowerCase())));
+});
+
+test("docs/measurement/pping.md: every counter", () => {
+  const listed = names(section(document("measurement/pping.md"), "What is counted"));
+  const counted = Object.keys({ ...PpingReason, ...PpingHappening }).filter(
+    (name) => !/_(REASONS|HAPPENINGS)$/.test(name),
+  );
+  expect(listed).toEqual(expect.arrayContaining(counted.map((name) => name.replace("PPING_", "").toLowerCase())));
 });
 
 describe("docs/measurement/stamp.md", () => {

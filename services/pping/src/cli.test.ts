@@ -40,7 +40,8 @@ test.each([
 });
 
 test("every option of the earlier tool, to the letter", () => {
-  const line = "-i eth0 -r 0 -R 2.5 -t smoothed -c 0 -F json -I xdp -x unspecified -TCls -a 5 -4 0 -6 0 -w out -f";
+  const line =
+    "-i eth0 -r 0 -R 2.5 -t smoothed -c 0 -F json -I xdp -x unspecified -TCl --include-SYN -a 5 -4 0 -6 0 -w out -f";
   const values = parse(...line.split(" "), "--aggregate-reverse", "--aggregate-timeout", "60");
   expect(values).toMatchObject({ write: "out", force: true });
   expect(measurementOf(values)).toMatchObject({

@@ -90,9 +90,9 @@ const options = {
     aliases: ["-l"],
     help: "Also the near side: from a packet that enters for this host to its answer.",
   },
-  "include-SYN": {
+  "include-syn": {
     type: "boolean",
-    aliases: ["-s"],
+    aliases: ["-s", "--include-SYN"],
     help: "Track SYN packets; half-open connections may then fill the flow table.",
   },
   aggregate: {

@@ -16,7 +16,7 @@ export interface MeasurementOptions {
   readonly dns: boolean;
   readonly quic: boolean;
   readonly includeLocal: boolean;
-  readonly includeSYN: boolean;
+  readonly includeSyn: boolean;
   readonly aggregate: bigint | undefined;
   readonly aggregateSubnetsV4: number;
   readonly aggregateSubnetsV6: number;
@@ -81,7 +81,7 @@ export function measurementOf(options: MeasurementOptions): Measurement {
     rttRate: options.rttRate,
     smoothed: options.rttType === "smoothed",
     includeLocal: options.includeLocal,
-    includeSyn: options.includeSYN,
+    includeSyn: options.includeSyn,
     cleanupNs: options.cleanupInterval,
     intervalNs: aggregate ?? options.interval,
     ingress: options.ingressHook,

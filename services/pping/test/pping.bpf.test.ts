@@ -194,8 +194,8 @@ describePrivileged("flows", () => {
 
   test.each([true, false])(
     "ports that are used again make a new flow, closed before or not (SYN tracked: %s)",
-    (includeSYN) => {
-      using rig = new Rig({ includeSYN });
+    (includeSyn) => {
+      using rig = new Rig({ includeSyn });
       const connect = (value: number, seq: number) => {
         rig.see("pping_egress", tcp(IPV4, OUT, { ts: [value, 0], flags: ["syn"], seq }));
         rig.see("pping_ingress", tcp(IPV4, IN, { ts: [900, value], flags: ["syn", "ack"], seq: 5000, ack: seq + 1 }));
@@ -210,7 +210,7 @@ describePrivileged("flows", () => {
       // Its time stamps begin below: with the old flow they would all look old.
       connect(40, 777_000);
       const told = rig.told();
-      const opening = includeSYN ? "opening SYN dest" : "opening first observed packet dest";
+      const opening = includeSyn ? "opening SYN dest" : "opening first observed packet dest";
       expect(told).toEqual(expect.arrayContaining([`closing SYN dest ${far}+${near}`, `removed ${far}+${near}`]));
       expect(told).toEqual(expect.arrayContaining([`${opening} ${far}+${near}`, `rtt tcp_timestamp ${far}+${near}`]));
       expect(rig.counters()).toMatchObject({ FLOWS_CREATED: 2, FLOWS_REMOVED: 1 });
@@ -286,7 +286,7 @@ describePrivileged("TCP sequence numbers", () => {
   const rtts = (rig: Rig) => rig.told().filter((line) => line.startsWith("rtt"));
   const sample = "rtt tcp_sequence 10.0.0.2:80+10.0.0.1:4000";
   const opened = () => {
-    const rig = new Rig({ sequence: true, includeSYN: false });
+    const rig = new Rig({ sequence: true, includeSyn: false });
     rig.see("pping_egress", tcp(IPV4, OUT, { bytes: 100, seq: 0xffff_ff00 }));
     rig.see("pping_ingress", tcp(IPV4, IN, { ack: 0xffff_ff64 }));
     expect(rtts(rig)).toEqual([]);
@@ -364,7 +364,7 @@ describePrivileged("TCP handshakes", () => {
   test.each([{}, { ts: [7, 7] as const }])(
     "SYN to SYN/ACK and SYN/ACK to ACK, with and without time stamps",
     (more) => {
-      using rig = new Rig({ handshake: true, includeSYN: false });
+      using rig = new Rig({ handshake: true, includeSyn: false });
       rig.see("pping_egress", syn(more));
       rig.see("pping_ingress", synAck(more));
       rig.see("pping_egress", last(more));
@@ -409,7 +409,7 @@ describePrivileged("what is not measured", () => {
       tcp(IPV6, OUT, { ts: [1, 1] }, { ipv6: { extensions: [{ kind: "fragment", offset: 0, more: true, id: 1 }] } }),
     ],
   ] as const)("%s: %s, alike at every hook", (reason, _name, data) => {
-    using rig = new Rig({ includeSYN: false });
+    using rig = new Rig({ includeSyn: false });
     for (const hook of ["pping_egress", "pping_ingress", "pping_xdp"] as const) rig.see(hook, data);
     expect(rig.counters()).toEqual({ [reason]: 3 });
     expect(rig.told()).toEqual([]);

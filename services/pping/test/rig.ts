@@ -35,7 +35,7 @@ export const NONE: MeasurementOptions = {
   dns: false,
   quic: false,
   includeLocal: true,
-  includeSYN: true,
+  includeSyn: true,
   aggregate: undefined,
   aggregateSubnetsV4: 24,
   aggregateSubnetsV6: 48,
