@@ -68,9 +68,16 @@ export class Measuring {
       skipped: sum((session) => session.skipped),
       socket_failures: sum((session) => session.socketFailures),
       unmatched_answers: sum((session) => session.stats.unmatched),
+      send_error_max_us: this.#sendErrorMaxUs(),
       samples_dropped: this.#samplesDropped,
       clock_steps: this.#clockSteps,
     };
+  }
+
+  /** How far from its time a packet left, at most. */
+  #sendErrorMaxUs(): bigint {
+    const errors = this.#deps.sessions.all.map(({ sendError }) => sendError?.maxNs ?? 0);
+    return BigInt(Math.round(Math.max(...errors) / 1000));
   }
 
   /** Measures until all packets have their fate; after `signal` is aborted, those that are under way. */
@@ -201,7 +208,10 @@ export class Measuring {
     const { sessions, timelineNs, output } = this.#deps;
     const now = monotonicNow() + timelineNs;
     for (const [number, session] of sessions.all.entries()) this.#report(number, session.stats.finish(now));
-    output.end(sessions.all.map(({ view }) => view));
+    output.end(
+      sessions.all.map(({ view }) => view),
+      sessions.all.map(({ sendError }) => sendError),
+    );
   }
 
   /** T1 and T4 are of one clock's stretch, and so are T2 and T3; one-way figures across a step are not, and say so. */

@@ -27,6 +27,8 @@ export interface ReflectorMeterOptions {
   readonly clock: WallClock;
   readonly order: "first" | "last";
   readonly taiOffsetS: number;
+  /** The operator vouches for the clock. */
+  readonly trustClock: boolean;
   readonly config: Omit<ReflectorKernelConfig, "l2Length" | "ifindex" | "mark" | "cookie" | "leased">;
   /** Of authenticated mode. */
   readonly keys?: ReadonlyMap<number, HmacState>;
@@ -84,9 +86,9 @@ export class ReflectorMeter implements Disposable {
 
   /** Follows the clock and the interface's addresses, and tells the programs that we live. At least once in three seconds. */
   keepAlive(): void {
-    const { clock, config, taiOffsetS } = this.#options;
+    const { clock, config, taiOffsetS, trustClock } = this.#options;
     const lease = { stamp_lease_until_ns: monotonicNow() + LEASE_NS };
-    this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS), ...lease });
+    this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS, trustClock), ...lease });
     this.#ownAddresses = interfaceInfo(this.#ifindex).addresses;
     setOwnAddresses(this.#object, this.#ownAddresses);
   }

@@ -58,6 +58,7 @@ export async function runReflector(
     clock,
     order: options.order,
     taiOffsetS: taiOffset(clock, options.taiOffset),
+    trustClock: options.trustClock,
     config: {
       port,
       authenticated: keyRing !== undefined,
@@ -178,7 +179,8 @@ function policyOf(
 }
 
 function reflectorClock(clock: WallClock, options: ReflectorOptions): ReflectorClock {
-  const { synchronised, maxErrorNs } = clock.health();
+  const { maxErrorNs, ...health } = clock.health();
+  const synchronised = health.synchronised || options.trustClock;
   return {
     transmitNs: clock.nowNs(),
     errorEstimate: estimateError(maxErrorNs, synchronised, options.timestamps),

@@ -19,6 +19,8 @@ export interface SenderMeterOptions {
   readonly clock: WallClock;
   readonly order: "first" | "last";
   readonly taiOffsetS: number;
+  /** The operator vouches for the clock. */
+  readonly trustClock: boolean;
   readonly config: Omit<SenderKernelConfig, "l2Length" | "cookie" | "leased">;
   /** Of authenticated mode. */
   readonly keys?: ReadonlyMap<number, HmacState>;
@@ -73,9 +75,9 @@ export class SenderMeter implements Disposable {
 
   /** Follows the clock, and tells the programs that we live. At least once in three seconds. */
   keepAlive(): void {
-    const { clock, config, taiOffsetS } = this.#options;
+    const { clock, config, taiOffsetS, trustClock } = this.#options;
     const lease = { stamp_lease_until_ns: monotonicNow() + LEASE_NS };
-    this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS), ...lease });
+    this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS, trustClock), ...lease });
   }
 
   /** Packets are signed with these from now on. */

@@ -15,6 +15,7 @@ import type { DelayMetric } from "./stats/delay-metric.ts";
 import type { AnswerVerdict } from "./stats/session-stats.ts";
 import type { Summary } from "./stats/summary.ts";
 import type { Terminal } from "./surroundings.ts";
+import type { SendError } from "./test-session.ts";
 
 /** Above so many answers a second not every one gets a line, unless asked for by --samples. */
 const MAX_LINES_PER_S = 100;
@@ -72,14 +73,28 @@ export class SenderOutput {
     this.#terminal.write(this.#live.frame(sessions, this.#terminal.columns));
   }
 
-  /** The summaries, and the file of --hist. */
-  end(sessions: readonly SessionView[]): void {
+  /**
+   * The summaries, and the file of --hist.
+   *
+   * @param sendErrors how far from their time packets left, by session
+   */
+  end(sessions: readonly SessionView[], sendErrors: readonly (SendError | undefined)[]): void {
     for (const session of sessions) {
       this.#line(
         this.#options.format === "jsonl" ? summaryJson("summary", session, session.summary) : summaryText(session),
       );
     }
+    if (this.#options.format === "text") this.#sendErrors(sendErrors.filter((error) => error !== undefined));
     if (this.#histogram) writeFileSync(this.#options.histpath, this.#histogram.line());
+  }
+
+  #sendErrors(errors: readonly SendError[]): void {
+    if (errors.length === 0) return;
+    const mean = errors.reduce((sum, { meanNs }) => sum + meanNs, 0) / errors.length;
+    const max = Math.max(...errors.map(({ maxNs }) => maxNs));
+    this.#line(
+      `Packets left ${milliseconds(mean)} ms from their time on average, ${milliseconds(max)} ms at most (in no figure).`,
+    );
   }
 
   #line(text: string): void {

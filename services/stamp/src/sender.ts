@@ -43,6 +43,7 @@ export async function runSender(
     clock,
     order: options.order,
     taiOffsetS: taiOffset(clock, options.taiOffset),
+    trustClock: options.trustClock,
     config: {
       port: options.sourcePort,
       ssid: options.ssid,

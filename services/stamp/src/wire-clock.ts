@@ -28,17 +28,22 @@ function inMemoryOrder(bits: number): bigint {
   return BigInt(((bits & 0xff) << 8) | (bits >> 8));
 }
 
-/** What packets are stamped with, and how well, at this moment of `clock`. */
+/**
+ * What packets are stamped with, and how well, at this moment of `clock`.
+ *
+ * @param trusted the operator vouches for the clock (`--trust-clock`)
+ */
 export function wireClock(
   clock: Pick<WallClock, "health" | "offsetFromTaiNs">,
   format: TimeFormat,
   taiOffsetS: number,
+  trusted: boolean,
 ): WireClock {
   const unix = clock.offsetFromTaiNs();
   const { synchronised, maxErrorNs } = clock.health();
   return {
     stamp_unix_offset_ns: unix,
     stamp_wire_offset_ns: unix + (format === "ptp" ? BigInt(taiOffsetS) * NS_PER_S : NTP_EPOCH_NS),
-    stamp_error_estimate: inMemoryOrder(errorEstimateBits(estimateError(maxErrorNs, synchronised, format))),
+    stamp_error_estimate: inMemoryOrder(errorEstimateBits(estimateError(maxErrorNs, synchronised || trusted, format))),
   };
 }
