@@ -225,7 +225,8 @@ async function benchFlowQueries(store: Store, rows: number): Promise<void> {
       number % 350 = 0, true, toIPv6(concat('::ffff:10.0.', toString(intDiv(f, 250)), '.', toString(f % 250))),
       toIPv6(concat('::ffff:10.1.0.', toString(f % 50))), 6, 1024 + f, 443, 'eth0', 1 + f % 2,
       1 + cityHash64(number) % 1000, 100000 + cityHash64(number) % 1000000, 0, ${first}, 27, 2
-    FROM (SELECT number, cityHash64(number, 1) % ${FLOWS} AS f FROM numbers(${rows}))`,
+    FROM (SELECT number, cityHash64(number, 1) % ${FLOWS} AS f FROM numbers(${rows}))
+    SETTINGS max_execution_time = 0`,
   );
   const [size] = await store.query(
     "SELECT count() AS parts, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND table = 'flow_record'",

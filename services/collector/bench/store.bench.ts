@@ -117,7 +117,7 @@ async function benchQueries(store: Store, rows: number): Promise<void> {
       b * 1000000000 + 1600000000, b * 1000000000 + 1601000000, b * 1000000000 + 1700000000, true, true, 250000000,
       b * 1000000000 - 500000000, b * 1000000000 + 1500000000, 1, 0, 1, 1000 - number % 2, ['default'],
       [1000 - number % 2], [1000000], [0]
-    FROM numbers(${rows})`,
+    FROM numbers(${rows}) SETTINGS max_execution_time = 0`,
   );
   const [size] = await store.query(
     "SELECT count() AS parts, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND table = 'loss_record'",
