@@ -46,10 +46,13 @@ export function* readFlows(raw: RawFlows, epoch: number, device: string, numbere
   for (let index = 0; index < count; index++) {
     const at = index * flowmonFlow.size + BANKS_AT + (epoch & 1) * flowmonBank.size;
     if (values.getUint32(at, true) !== epoch) continue;
+    const figures = figuresOf(flowmonBank.decode(values, at), numbered);
+    // A bank that was never used looks like one of interval 0, when the numbers have gone round.
+    if (figures.packets === 0n) continue;
     const keyAt = index * flowmonKey.size;
     const octets = Buffer.from(keys.buffer, keys.byteOffset + keyAt, flowmonKey.size);
     const id = flowIdOf(flowmonKey.decode(keys, keyAt), device);
-    yield { key: octets.toString("latin1"), id, figures: figuresOf(flowmonBank.decode(values, at), numbered) };
+    yield { key: octets.toString("latin1"), id, figures };
   }
 }
 

@@ -155,19 +155,40 @@ describePrivileged("the table", () => {
       transport: { kind: "udp", sourcePort: port, destinationPort: 9, payload: new Uint8Array(size) },
     });
 
-  test("flows within its size are exact; what is beyond is in the overflow, exactly", () => {
-    using rig = new Rig({ tableSize: 100 });
-    for (let round = 0; round < 3; round++) {
-      for (let port = 1; port <= 160; port++) rig.send(from(port, port), START_NS);
+  test("10 000 flows at once are exact; what is beyond the table is in the overflow, exactly", () => {
+    const [size, count] = [10_000, 12_000];
+    using rig = new Rig({ tableSize: size });
+    let payload = 0n;
+    for (let port = 1; port <= count; port++) {
+      rig.send(from(port, port % 50), START_NS);
+      payload += BigInt(port % 50);
     }
-    const flows = [...rig.flows().values()];
-    expect(flows).toHaveLength(100);
-    for (const { packets } of flows) expect(packets).toBe(3n);
-    const [, beyond] = rig.overflow();
-    const payload = flows.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0n);
-    expect(beyond?.packets).toBe(180n);
-    expect((beyond?.payload_bytes ?? 0n) + payload).toBe(3n * ((160n * 161n) / 2n));
-    expect((beyond?.l3_bytes ?? 0n) - (beyond?.payload_bytes ?? 0n)).toBe(180n * 28n);
+    for (let port = 1; port <= count; port += 100) {
+      rig.send(from(port, 1), START_NS);
+      payload += 1n;
+    }
+    const flows = rig.flows();
+    expect(flows.size).toBe(size);
+    let inFlows = 0n;
+    for (const [name, figures] of flows) {
+      const port = Number(/:(\d+) >/.exec(name)?.[1]);
+      const again = port % 100 === 1 ? 1n : 0n;
+      expect([name, figures.packets, figures.payloadBytes]).toEqual([name, 1n + again, BigInt(port % 50) + again]);
+      inFlows += figures.payloadBytes;
+    }
+    const beyond = rig.overflow()[1];
+    const packets = BigInt(count + count / 100) - [...flows.values()].reduce((sum, flow) => sum + flow.packets, 0n);
+    expect(beyond).toEqual({ packets, l3_bytes: payload - inFlows + 28n * packets, payload_bytes: payload - inFlows });
+  });
+
+  test("numbers of intervals go round; a bank that was never used is not one of interval 0", () => {
+    using rig = new Rig();
+    const turn = 1n << 40n;
+    rig.turn(0xffff, turn);
+    rig.send(from(1), turn - 1n);
+    expect([rig.flows(0xffff).size, rig.flows(0).size]).toEqual([1, 0]);
+    rig.send(from(1), turn);
+    expect(rig.only(0)).toMatchObject({ packets: 1n, gaps: { gaps: 1n, sumNs: 1n } });
   });
 
   test("overflow is of one interval, direction and protocol", () => {

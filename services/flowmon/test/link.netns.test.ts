@@ -1,17 +1,18 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parsePacket, readPcap } from "@waymark/packet";
+import { buildPacket } from "@waymark/packet";
 import {
-  Capture,
   describePrivileged,
   type LinkEnd,
+  MeasuredPath,
   type Namespace,
   NetLab,
+  ping,
   sendDatagrams,
+  sendFrames,
   waitFor,
 } from "@waymark/testkit";
 import { type FlowLine, FlowmonProcess, sum } from "./flowmon-process.ts";
-import { plainGaps, twoPass } from "./reference.ts";
 
 const DEVICE = "eth0";
 const NEAR = "10.85.0.1";
@@ -42,31 +43,6 @@ async function build(options: Pick<LinkEnd, "mtu"> = {}): Promise<Link> {
 
 const node = (code: string) => [process.execPath, "-e", code];
 
-/** Sends from port 5000 + i with the i-th list of gaps, in milliseconds. */
-const SCHEDULES = `
-  const dgram = require("node:dgram");
-  const alike = (count, gap) => Array.from({ length: count }, (_, i) => gap(i));
-  const lists = [
-    alike(80, () => 5),
-    alike(80, (i) => (i % 2 === 0 ? 2 : 8)),
-    alike(80, () => -5 * Math.log(1 - Math.random())),
-    [...alike(20, () => 5), 1900, 5, 5],
-    [...alike(20, () => 5), 2100, 5, 10, 5],
-  ];
-  lists.forEach((gaps, i) => {
-    const socket = dgram.createSocket("udp4");
-    let at = 0, due = performance.now();
-    const next = () => {
-      socket.send(Buffer.alloc(32), 9, "${NEAR}");
-      if (at === gaps.length) return socket.close();
-      due += gaps[at++];
-      const wait = () => (performance.now() >= due ? next() : setTimeout(wait, Math.max(0, due - performance.now() - 1)));
-      wait();
-    };
-    socket.bind(5000 + i, next);
-  });
-`;
-
 /** A datagram with the pattern at every position from 0 to 4999 and that position, plus one, two octets behind it. */
 const PATTERNS = `
   const socket = require("node:dgram").createSocket("udp4");
@@ -81,29 +57,6 @@ const PATTERNS = `
 `;
 
 describePrivileged("on a link", () => {
-  test("mean and deviation of the gaps are those of a capture of the same packets", async () => {
-    await using link = await build();
-    const flowmon = await FlowmonProcess.start(link.near, "-i", DEVICE, "-t", "3600", "--format", "jsonl");
-    const filter = { direction: "in", filter: "udp dst port 9" } as const;
-    const capture = await Capture.start(link.lab, link.near, DEVICE, filter);
-    await link.far.exec(node(SCHEDULES), { deadlineMs: DEADLINE_MS });
-    const lines = (await flowmon.stop()).filter((line) => line.destination_port === 9);
-    await capture.stopAfter(
-      sum(lines, (line) => line.packets),
-      DEADLINE_MS,
-    );
-    const arrivals = timesByPort(await readFile(capture.path));
-    expect(lines).toHaveLength(5);
-    for (const line of lines) {
-      const { list } = plainGaps(arrivals.get(Number(/:(\d+) >/.exec(line.flow ?? "")?.[1])) ?? []);
-      const { mean, deviation } = twoPass(list);
-      expect(line.gaps).toBe(list.length);
-      // The capture's time stamps are taken some microseconds before ours, and written in whole microseconds.
-      expect(Math.abs((line.gap_mean_ns ?? 0) / mean - 1)).toBeLessThan(0.01);
-      expect(Math.abs((line.gap_stddev_ns ?? 0) - deviation)).toBeLessThan(0.02 * deviation + 50_000);
-    }
-  });
-
   test("a number behind a pattern is found at every position from 0 to 4999, and not beyond", async () => {
     await using link = await build({ mtu: 9000 });
     const file = join(link.lab.folder, "config.json");
@@ -152,15 +105,57 @@ describePrivileged("on a link", () => {
   });
 });
 
-const isUdp = (line: FlowLine) => line.overflow === "UDP" || line.destination_port === 9;
+describePrivileged("what a link carries", () => {
+  const spec = {
+    ipv4: { source: FAR, destination: NEAR },
+    transport: { kind: "udp", sourcePort: 7, destinationPort: 9, payload: new Uint8Array(40) },
+  } as const;
 
-/** Times of arrival in nanoseconds by source port. */
-function timesByPort(file: Uint8Array): Map<number, bigint[]> {
-  const times = new Map<number, bigint[]>();
-  for (const { bytes, timeNs = 0n } of readPcap(file)?.records ?? []) {
-    const packet = parsePacket(bytes);
-    const port = packet.ok ? packet.ports?.source : undefined;
-    if (port !== undefined) times.set(port, [...(times.get(port) ?? []), timeNs]);
-  }
-  return times;
-}
+  test("one flow from two CPUs at once: every packet, every gap", async () => {
+    await using link = await build();
+    const ethernet = { destination: await link.near.macAddress(DEVICE) };
+    const flowmon = await FlowmonProcess.start(link.near, "-i", DEVICE, "-t", "3600", "--format", "jsonl");
+    const frame = buildPacket({ ...spec, ethernet });
+    await Promise.all([1, 2].map(() => sendFrames(link.far, DEVICE, [frame], { count: 100_000 })));
+    const { txDropped } = await link.far.statistics(DEVICE);
+    const [line] = (await flowmon.stop()).filter(({ destination_port }) => destination_port === 9);
+    const packets = 200_000 - Number(txDropped);
+    expect([line?.packets, line?.l3_bytes, line?.gaps]).toEqual([packets, packets * 68, packets - 1]);
+  });
+
+  test("frames with tags are flows of their VLAN, though the kernel takes the tag out", async () => {
+    await using link = await build();
+    const destination = await link.near.macAddress(DEVICE);
+    const tagged = (...ids: readonly number[]) =>
+      buildPacket({
+        ...spec,
+        ethernet: {
+          destination,
+          vlans: ids.map((id, i) => ({ id, protocol: ids.length > 1 && i === 0 ? 0x88a8 : 0x8100 })),
+        },
+      });
+    const flowmon = await FlowmonProcess.start(link.near, "-i", DEVICE, "-t", "3600", "--format", "jsonl");
+    await sendFrames(link.far, DEVICE, [tagged(), tagged(7), tagged(7, 8), tagged(9)], { count: 400, rate: 10_000 });
+    const lines = (await flowmon.stop()).filter(({ destination_port }) => destination_port === 9);
+    const found = lines.map(({ flow = "", packets, l3_bytes }) => [flow.replace(/^[^>]*> /, ""), packets, l3_bytes]);
+    expect(found.toSorted()).toEqual([
+      ["10.85.0.1:9 vlan 7", 200, 13_600],
+      ["10.85.0.1:9 vlan 9", 100, 6800],
+      ["10.85.0.1:9", 100, 6800],
+    ]);
+  });
+
+  test("a device without a link layer", async () => {
+    await using path = await MeasuredPath.create({ layer3: true });
+    const flowmon = await FlowmonProcess.start(path.sink.ns, "-i", path.sink.device, "-t", "3600", "--format", "jsonl");
+    for (const to of [path.sink.ipv4, path.sink.ipv6])
+      expect((await ping(path.source.ns, to, { count: 10 })).received).toBe(10);
+    const lines = (await flowmon.stop()).filter(({ flow = "" }) => / type (8|128) id /.test(flow));
+    expect(lines.map(({ packets, l3_bytes }) => [packets, l3_bytes]).toSorted()).toEqual([
+      [10, 1040],
+      [10, 840],
+    ]);
+  });
+});
+
+const isUdp = (line: FlowLine) => line.overflow === "UDP" || line.destination_port === 9;

@@ -56,6 +56,7 @@ describePrivileged("the flowmon command", () => {
       [["-i", DEVICE, "-conf", file], 2, /config\.json line 2: .*\[TCP, UDP\]; write \[TCP,UDP\]/],
       [["-i", DEVICE, "-conf", "/nowhere.json"], 2, /\/nowhere\.json/],
       [["-i", "eth9"], 1, /eth9/],
+      [[], 1, /default route/],
     ] as const;
     for (const [argv, code, message] of cases) {
       expect(await ended(flowmon(net.near, ...argv))).toEqual({ code, said: [expect.stringMatching(message)] });

@@ -69,6 +69,8 @@ describePrivileged("throughput and goodput", () => {
     await using path = await MeasuredPath.create();
     await path.router.apply([count("tcp"), count("udp")]);
     const flowmon = await FlowmonProcess.start(path.sink.ns, "-i", path.sink.device, "--format", "jsonl", "--top", "0");
+    const leaving = ["-i", path.source.device, "--direction", "egress", "--format", "jsonl", "--top", "0"];
+    const departures = await FlowmonProcess.start(path.source.ns, ...leaving);
     await startIperf3Server(path.sink.ns, 5201);
     await startIperf3Server(path.sink.ns, 5202);
     const [tcp, udp] = await Promise.all([
@@ -84,15 +86,17 @@ describePrivileged("throughput and goodput", () => {
       }),
     ]);
     const counters = await path.router.counters();
-    const lines = await flowmon.stop();
+    const [lines, left] = [await flowmon.stop(), await departures.stop()];
     for (const [name, protocol] of [
       ["tcp", TCP],
       ["udp", UDP],
     ] as const) {
-      const own = lines.filter((line) => line.protocol === protocol);
       const counted = counters.get(name);
-      expect(BigInt(sum(own, (line) => line.packets))).toBe(counted?.packets);
-      expect(BigInt(sum(own, (line) => line.l3_bytes))).toBe(counted?.bytes);
+      for (const side of [lines, left]) {
+        const own = side.filter((line) => line.protocol === protocol);
+        expect(BigInt(sum(own, (line) => line.packets))).toBe(counted?.packets);
+        expect(BigInt(sum(own, (line) => line.l3_bytes))).toBe(counted?.bytes);
+      }
     }
     // iperf3 says "lost" of what it did not read in time: all of it arrived
     const data = lines.filter((line) => line.protocol === UDP && line.destination_port === 5202);
