@@ -151,7 +151,10 @@ export class Measuring {
   #takeTlvs(record: StampAnswerTlvs): void {
     const { tlvs, sessions, output } = this.#deps;
     const session = sessions.all[record.session];
-    if (tlvs && session) output.tlvs(session.view, record.sequence, tlvs.read(record));
+    if (!tlvs || !session) return;
+    const read = tlvs.read(record);
+    session.tlvsArrived(read);
+    output.tlvs(session.view, record.sequence, read);
   }
 
   #take(event: StampEvent): void {

@@ -1,6 +1,9 @@
+import { monotonicNow } from "@waymark/bpf-runtime";
 import type { StampEvent } from "../bpf/stamp_sender.gen.ts";
+import { AccessReporting } from "./access-report.ts";
 import { errorEstimateBits, errorOf, estimateError, parseErrorEstimate } from "./codec/error-estimate.ts";
 import type { Mode } from "./codec/mode.ts";
+import type { ReplyTlvs } from "./codec/reply-tlv.ts";
 import { encodeRequestTlvs, type RequestTlv } from "./codec/request-tlv.ts";
 import { encodeSenderPacket } from "./codec/sender-packet.ts";
 import { decodeTime, type TimeFormat } from "./codec/time-stamp.ts";
@@ -53,6 +56,7 @@ export class TestSession {
   readonly #socket: TestSocket;
   readonly #schedule: Schedule;
   readonly #due: BigInt64Array;
+  readonly #accessReport = new AccessReporting();
   #sent = 0;
   #skipped = 0;
   #ended = false;
@@ -135,10 +139,10 @@ export class TestSession {
     const { synchronised, errorNs, format } = clock();
     const errorEstimate = errorEstimateBits(estimateError(errorNs ?? 0n, synchronised, format));
     const base = encodeSenderPacket(mode, { sequence, timestamp: cookie, errorEstimate, ssid });
-    const numbered = tlvs.map((tlv) =>
-      tlv.kind === "direct-measurement" ? { ...tlv, sentPackets: (this.#sent + 1) % NUMBERS } : tlv,
-    );
-    const more = tlvs.length > 0 ? encodeRequestTlvs(numbered, sequence, key()) : undefined;
+    const numbered = tlvs
+      .filter((tlv) => tlv.kind !== "access-report" || this.#accessReport.carry(monotonicNow()))
+      .map((tlv) => (tlv.kind === "direct-measurement" ? { ...tlv, sentPackets: (this.#sent + 1) % NUMBERS } : tlv));
+    const more = numbered.length > 0 ? encodeRequestTlvs(numbered, sequence, key()) : undefined;
     this.#due[sequence % this.#due.length] = this.#dueNs;
     this.#sent++;
     this.#socket.send(more ? Buffer.concat([base, more]) : base);
@@ -151,6 +155,11 @@ export class TestSession {
     this.#errorSum += error;
     this.#errorMax = Math.max(this.#errorMax, error);
     this.#errors++;
+  }
+
+  /** The TLVs of an answer have come. */
+  tlvsArrived({ tlvs }: ReplyTlvs): void {
+    if (tlvs.some(({ kind }) => kind === "access-report")) this.#accessReport.answered();
   }
 
   /** An answer has come. */
