@@ -167,6 +167,28 @@ describePrivileged("clocks that differ", { tools: ["ip", "ping"] }, () => {
     expect(summaries[0]).toMatchObject({ received_packets: 10, one_way_trust: trust, synchronised: near && far });
   });
 
+  test("a clock that is set while it measures: round trips stay, one-way delays move by as much, nothing is lost", async () => {
+    await using path = await StampPath.create();
+    await path.reflector();
+    const argv = ["sender", DEVICE, FAR[0], "-i", "0.02", "-s", String(SOURCE_PORT), "--format", "jsonl", "--samples"];
+    const sender = path.spawn(path.near, argv, { skewMs: 0 });
+    const answered = (n: number) =>
+      waitFor(() => sender.stdout.length >= n || undefined, { deadlineMs: DEADLINE_MS, what: `${n} answers` });
+    await answered(20);
+    sender.write("step 60000\n");
+    await sender.waitForLine(/wall clock stepped/, { deadlineMs: DEADLINE_MS, stream: "stderr" });
+    await answered(sender.stdout.length + 20);
+    sender.signal("SIGINT");
+    expect((await sender.exited).code).toBe(0);
+    const lines = sender.stdout.map((line) => JSON.parse(line) as Record<string, number | string>);
+    const answers = lines.filter(({ type }) => type === "answer");
+    const before = answers[0]?.["forward_ns"] as number;
+    const after = answers.at(-1)?.["forward_ns"] as number;
+    expect([before > 0, before < 1e9, after < -59e9]).toEqual([true, true, true]);
+    for (const { round_trip_ns } of answers) expect(Math.abs(Number(round_trip_ns))).toBeLessThan(30e9);
+    expect(lines.at(-1)).toMatchObject({ type: "summary", lost_packets: 0, late_packets: 0 });
+  });
+
   test("--enforce-sync does not start on a clock that is not synchronised", async () => {
     await using path = await StampPath.create();
     const clock = { skewMs: 0, synchronised: false };
