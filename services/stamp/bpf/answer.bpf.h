@@ -11,7 +11,8 @@
 #include "request.bpf.h"
 #include "stamp.h"
 
-/* Set by the first request that user space answers: it may ask for the T3 of the answer before (Follow-Up Telemetry). */
+/* Set by the first request that user space answers: it may ask for the T3 of the answer before (Follow-Up Telemetry).
+ */
 volatile __u64 stamp_remember_answers = 0;
 
 /* Writes the unauthenticated answer over the request; the checksum's difference. */

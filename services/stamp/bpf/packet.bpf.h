@@ -129,8 +129,7 @@ static __always_inline int stamp_ports(struct __sk_buff *skb, const struct wm_pa
 {
 	__u32 word;
 
-	if (packet->protocol != IPPROTO_UDP || packet->fragment || !packet->transport ||
-	    wm_l4_word(skb, packet, &word))
+	if (packet->protocol != IPPROTO_UDP || packet->fragment || !packet->transport || wm_l4_word(skb, packet, &word))
 		return -1;
 	__builtin_memcpy(udp, &word, sizeof(word));
 	return 0;
@@ -196,7 +195,7 @@ static __always_inline int stamp_addresses(struct __sk_buff *skb, const struct w
 	return 0;
 }
 
-/* The low octet of a word in network order (TOS, TTL behind it). */
+/* Folds a sum of 16-bit words. */
 static __always_inline __u16 stamp_refold16(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -204,7 +203,8 @@ static __always_inline __u16 stamp_refold16(__u32 sum)
 }
 
 /* Sets TOS or Traffic Class and TTL or hop limit; checksums follow. */
-static __always_inline int stamp_set_tos_hops(struct __sk_buff *skb, const struct wm_packet *packet, __u8 tos, __u8 hops)
+static __always_inline int stamp_set_tos_hops(struct __sk_buff *skb, const struct wm_packet *packet, __u8 tos,
+					      __u8 hops)
 {
 	void *l3 = wm_l3(skb, packet), *end = (void *)(long)skb->data_end;
 

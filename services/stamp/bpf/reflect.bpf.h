@@ -25,7 +25,8 @@ struct {
 	__type(value, __u8);
 } allowed SEC(".maps");
 
-/* When the next request of a source is due at its rate. The least recently used make room: no result comes from here. */
+/* When the next request of a source is due at its rate. The least recently used make room: no result comes from here.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, STAMP_MAX_SOURCES);
@@ -36,11 +37,11 @@ struct {
 /* A session of --stateful. User space removes idle ones. */
 struct stamp_session {
 	__u64 received;
-	__u64 answered;	    /* also the next answer's sequence number */
-	__u64 last_seen_ns; /* CLOCK_MONOTONIC, coarse */
-	__u64 newest_time;  /* T1 as on the wire, of the newest request; authenticated */
-	__u64 seen;	    /* bit n: newest_sequence - n was seen */
-	__u64 stamped_ns;   /* T3 of the answer that left last, since the Unix epoch; 0: none */
+	__u64 answered;		/* also the next answer's sequence number */
+	__u64 last_seen_ns;	/* CLOCK_MONOTONIC, coarse */
+	__u64 newest_time;	/* T1 as on the wire, of the newest request; authenticated */
+	__u64 seen;		/* bit n: newest_sequence - n was seen */
+	__u64 stamped_ns;	/* T3 of the answer that left last, since the Unix epoch; 0: none */
 	__u32 stamped_sequence; /* its number */
 	__u32 newest_sequence;
 	struct bpf_spin_lock lock;
@@ -93,7 +94,7 @@ static __always_inline int stamp_bad_source(const __u32 source[4], const __u32 d
 
 static __noinline int stamp_is_allowed(const __u32 *source)
 {
-	struct stamp_prefix prefix = { .bits = 128 };
+	struct stamp_prefix prefix = {.bits = 128};
 
 	if (!source)
 		return 0;
@@ -144,8 +145,8 @@ static __noinline struct stamp_session *stamp_session_of(const struct stamp_sess
 	return bpf_map_lookup_elem(&sessions, key);
 }
 
-/* Notes an authenticated request: 1 if it is new. Whoever repeats a packet repeats its T1; a sender that starts anew has
- * a later one. */
+/* Notes an authenticated request: 1 if it is new. Whoever repeats a packet repeats its T1; a sender that starts anew
+ * has a later one. */
 static __always_inline int stamp_take_fresh(struct stamp_session *session, __u64 time, __u32 sequence)
 {
 	__s32 ahead;

@@ -21,7 +21,7 @@ struct stamp_received {
 	__u32 source[4];
 	__u32 destination[4];
 	struct stamp_udp udp;
-	__u32 length; /* of the UDP payload */
+	__u32 length;	/* of the UDP payload */
 	__u32 sequence; /* of the request; then of the answer */
 	__be16 ssid;
 	__be16 error_estimate;
@@ -104,8 +104,10 @@ static __always_inline int stamp_is_plain(struct __sk_buff *skb, const struct wm
 	return !packet->extensions || stamp_plain_extensions(skb, packet);
 }
 
-/* Reads a request that is shorter than the base packet (TWAMP Light): what is not there is zero, and there is no SSID. */
-static __noinline int stamp_read_short(struct __sk_buff *skb, __u32 offset, __u32 length, struct stamp_received *request)
+/* Reads a request that is shorter than the base packet (TWAMP Light): what is not there is zero, and there is no SSID.
+ */
+static __noinline int stamp_read_short(struct __sk_buff *skb, __u32 offset, __u32 length,
+				       struct stamp_received *request)
 {
 	struct stamp_open_answer copy = {};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* stamp.h — what the packet programs and user space share (RFC 8762 section 4; offsets are those of the UDP payload). */
+/* stamp.h — what the packet programs and user space share (RFC 8762 section 4; offsets are those of the UDP payload).
+ */
 #ifndef STAMP_H
 #define STAMP_H
 
@@ -20,7 +21,7 @@
 #define STAMP_MAX_TARGETS  1024	 /* of a sender */
 #define STAMP_FRAME_BYTES  3584	 /* a packet for user space: what a test run takes back (a page less its overhead) */
 #define STAMP_TLV_HEADER   4
-#define STAMP_TLV_BYTES	   1024	 /* of an answer's TLVs, for user space */
+#define STAMP_TLV_BYTES	   1024 /* of an answer's TLVs, for user space */
 
 /* What became of the packets for the reflector's port. Each is in exactly one of these; answers are counted when their
  * T3 is written. */
@@ -48,13 +49,13 @@ enum stamp_reflector_count {
 
 /* What became of the packets that a sender's programs looked at. */
 enum stamp_sender_count {
-	STAMP_SENT = 0,		 /* left with T1 */
-	STAMP_SEND_FAILED = 1,	 /* ours, but could not be stamped: dropped */
-	STAMP_RECEIVED = 2,	 /* answers, the first of each */
-	STAMP_DUPLICATE = 3,	 /* further answers to the same packet */
-	STAMP_UNMATCHED = 4,	 /* passed: from a target's address and port, but no answer to a packet of ours */
+	STAMP_SENT = 0,		   /* left with T1 */
+	STAMP_SEND_FAILED = 1,	   /* ours, but could not be stamped: dropped */
+	STAMP_RECEIVED = 2,	   /* answers, the first of each */
+	STAMP_DUPLICATE = 3,	   /* further answers to the same packet */
+	STAMP_UNMATCHED = 4,	   /* passed: from a target's address and port, but no answer to a packet of ours */
 	STAMP_ANSWER_BAD_HMAC = 5, /* dropped: an answer to us with a wrong HMAC */
-	STAMP_RING_FULL = 6,	 /* records that user space had no room for */
+	STAMP_RING_FULL = 6,	   /* records that user space had no room for */
 	STAMP_SENDER_COUNTS = 7,
 };
 
@@ -108,8 +109,8 @@ struct stamp_few_own {
 
 /* A request that is answered, for --output and --hist. */
 struct stamp_observed {
-	__u64 received_ns; /* T2, since the Unix epoch */
-	__u64 sent;	   /* T1 as on the wire */
+	__u64 received_ns;    /* T2, since the Unix epoch */
+	__u64 sent;	      /* T1 as on the wire */
 	__u64 error_estimate; /* of the sender */
 };
 
@@ -124,15 +125,15 @@ struct stamp_way {
 
 /* A request that user space answers. */
 struct stamp_request {
-	__u64 received_ns; /* T2, since the Unix epoch */
+	__u64 received_ns;	/* T2, since the Unix epoch */
 	__u64 session_received; /* requests and answers of the session so far, this one included; stateful */
 	__u64 session_answered;
-	__u64 previous_ns; /* T3 of the session's answer that left last; 0: none, or stateless */
+	__u64 previous_ns;	 /* T3 of the session's answer that left last; 0: none, or stateless */
 	__u32 previous_sequence; /* its number */
-	__u32 length; /* of the frame */
+	__u32 length;		 /* of the frame */
 	__u32 l3_offset;
 	__u32 l4_offset;
-	__u32 sequence; /* of the answer; host order */
+	__u32 sequence;	      /* of the answer; host order */
 	__be16 vlan_protocol; /* of a tag that the card took off; 0: none */
 	__u16 vlan_tci;
 	__u8 tos;
@@ -166,9 +167,9 @@ _Static_assert(sizeof(struct stamp_target_key) == 24, "stamp_target_key has padd
 
 /* A packet under way, at session * window + sequence % window. */
 struct stamp_pending {
-	__u64 sent_ns;	 /* T1, since the Unix epoch */
+	__u64 sent_ns;	    /* T1, since the Unix epoch */
 	__u64 monotonic_ns; /* the same moment */
-	__be32 seconds;	 /* T1 as it is in the packet */
+	__be32 seconds;	    /* T1 as it is in the packet */
 	__be32 fraction;
 	__u32 sequence;
 	__u32 answers; /* so far */
@@ -181,10 +182,10 @@ enum stamp_event_kind {
 
 /* What happened to a packet of a sender. Timestamps as they came; 64-bit in network order as numbers. */
 struct stamp_event {
-	__u64 sent_ns;	   /* T1, since the Unix epoch */
-	__u64 elapsed_ns;  /* of an answer: T4 - T1 by the monotonic clock; of a departure: that clock */
-	__be64 received;   /* T2 */
-	__be64 answered;   /* T3 */
+	__u64 sent_ns;	  /* T1, since the Unix epoch */
+	__u64 elapsed_ns; /* of an answer: T4 - T1 by the monotonic clock; of a departure: that clock */
+	__be64 received;  /* T2 */
+	__be64 answered;  /* T3 */
 	__u32 session;
 	__u32 sequence;
 	__u32 answer_sequence;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* stamp_bench.bpf.c — the reflector's programs with the request put back: a test run repeats on one packet, which after
- * one run would be an answer. Both ends' addresses are own ones and both ports ours, so that turning round does not show.
- * For the benchmark only; never attached.
+ * one run would be an answer. Both ends' addresses are own ones and both ports ours, so that turning round does not
+ * show. For the benchmark only; never attached.
  */
 #include "stamp_reflector.bpf.c"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* stamp_reflector.bpf.c — a STAMP Session-Reflector (RFC 8762): requests are turned round at ingress, where T2 is taken,
- * and leave by the same interface; at egress T3 is written. What cannot be answered in place goes to user space, whose
- * answers pass egress likewise. Packets for others pass untouched.
+/* stamp_reflector.bpf.c — a STAMP Session-Reflector (RFC 8762): requests are turned round at ingress, where T2 is
+ * taken, and leave by the same interface; at egress T3 is written. What cannot be answered in place goes to user space,
+ * whose answers pass egress likewise. Packets for others pass untouched.
  */
 #include <linux/bpf.h>
 #include <linux/if_packet.h>

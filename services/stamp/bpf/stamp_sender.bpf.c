@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* stamp_sender.bpf.c — a STAMP Session-Sender (RFC 8762): T1 is written into this process's test packets at egress, T4 is
- * taken at ingress from their answers, which end here. Whatever else comes to the port goes on to whom it is meant for.
+/* stamp_sender.bpf.c — a STAMP Session-Sender (RFC 8762): T1 is written into this process's test packets at egress, T4
+ * is taken at ingress from their answers, which end here. Whatever else comes to the port goes on to whom it is meant
+ * for.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -136,8 +137,7 @@ static __noinline int stamp_depart(struct __sk_buff *skb, const struct wm_packet
 	difference = stamp_changed(difference, time[1], now[1]);
 	time[0] = now[0];
 	time[1] = now[1];
-	if (config.authenticated &&
-	    stamp_hmac_write(skb, packet->l4_offset, bpf_htons(config.ssid), &difference))
+	if (config.authenticated && stamp_hmac_write(skb, packet->l4_offset, bpf_htons(config.ssid), &difference))
 		return stamp_count(STAMP_SEND_FAILED, TC_ACT_SHOT);
 	if (config.dscp &&
 	    stamp_set_tos_hops(skb, packet, config.dscp << 2 | (packet->tos & WM_ECN_MASK), packet->hops))
