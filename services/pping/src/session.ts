@@ -158,6 +158,18 @@ export class Session {
     this.#recorder.flush();
   }
 
+  /** How much of the traffic could be measured. */
+  #tellShare(): void {
+    const { observer, logger } = this.#deps;
+    const [packets, { tracked = 0n, samples = 0n }] = [observer.seenPackets(), observer.counters()];
+    logger.info("measured", {
+      packets: String(packets),
+      tracked: String(tracked),
+      tracked_percent: packets > 0n ? Number((tracked * 10_000n) / packets) / 100 : 0,
+      samples: String(samples),
+    });
+  }
+
   /** The programs go first, so that what is read then is all. */
   #finish(): void {
     const { observer } = this.#deps;
@@ -169,6 +181,7 @@ export class Session {
         this.#recorder.add(this.#reader.read(batch, this.#offsetNs));
       }
       this.#endInterval();
+      this.#tellShare();
     } finally {
       observer.ring.close();
     }

@@ -1,6 +1,9 @@
 import { buildPacket, fragmentPacket } from "@waymark/packet";
 import { describePrivileged } from "@waymark/testkit";
-import { closeRigs, dns, echo, type Hook, IPV4, IPV6, type Pair, packet, quic, Rig, tcp } from "./rig.ts";
+import { measurementOf } from "../src/config.ts";
+import { PrefixAggregator } from "../src/prefix-aggregator.ts";
+import { totalOf } from "../src/prefix-summary.ts";
+import { closeRigs, dns, echo, type Hook, IPV4, IPV6, NONE, type Pair, packet, quic, Rig, tcp } from "./rig.ts";
 
 const [OUT, IN] = [true, false];
 const udp = { kind: "udp", sourcePort: 1000, destinationPort: 2000, payload: new Uint8Array(40) } as const;
@@ -478,6 +481,66 @@ describePrivileged("what is not measured", () => {
     for (const data of kinds) rig.see("pping_egress", data);
     const totals = rig.object.map("totals").sum(0);
     expect(totals?.packets.reduce((sum, count) => sum + count)).toBe(BigInt(kinds.length));
+  });
+});
+
+describePrivileged("XDP", () => {
+  test("frames of several buffers", () => {
+    using rig = new Rig({ ingressHook: "xdp" });
+    const bytes = 8000;
+    rig.see("pping_xdp", tcp(IPV4, IN, { ts: [5, 1], flags: ["syn", "ack"], bytes }));
+    rig.see("pping_egress", tcp(IPV4, OUT, { ts: [9, 5] }));
+    expect(rig.counters()).toMatchObject({ TRACKED: 2, SAMPLES: 1 });
+    expect(rig.busier()).toMatchObject({ packets: 1n, l3_bytes: 8052n, payload_bytes: 8000n });
+  });
+
+  test("without a link layer", () => {
+    using rig = new Rig({ ingressHook: "xdp", l2Length: 0 });
+    rig.see("pping_xdp", tcp({ ...IPV4, raw: true }, IN, { ts: [5, 1], flags: ["syn", "ack"] }));
+    rig.see("pping_xdp", tcp({ ...IPV6, raw: true }, IN, { ts: [5, 1], flags: ["syn", "ack"] }));
+    expect(rig.counters()).toMatchObject({ TRACKED: 2, FLOWS_CREATED: 2 });
+  });
+});
+
+describePrivileged("prefixes", () => {
+  const take = (rig: Rig) => {
+    const table = rig.object.map("prefixes");
+    const taken = table.swap(0, table.createInner({ maxEntries: 6 }));
+    const aggregation = measurementOf({ ...NONE, ...rig.options }).aggregation;
+    if (taken === undefined || aggregation === undefined) throw new Error("no table");
+    return new PrefixAggregator(aggregation).take(taken.entries()).map(({ prefix, received, sent }) => {
+      const [from, to] = [totalOf(received), totalOf(sent)];
+      return `${prefix} ${from.packets} ${to.packets} ${from.l3Bytes} ${to.l3Bytes}`;
+    });
+  };
+
+  test.each([
+    [24, 48, ["10.0.0.0/24 2 2 104 104", "2001:db8::/48 1 1 72 72"]],
+    [32, 64, ["10.0.0.1/32 2 0 104 0", "10.0.0.2/32 0 2 0 104", "2001:db8::/64 1 1 72 72"]],
+    [0, 0, ["0.0.0.0/0 2 2 104 104", "::/0 1 1 72 72"]],
+    [31, 1, ["10.0.0.0/31 2 0 104 0", "10.0.0.2/31 0 2 0 104", "::/1 1 1 72 72"]],
+  ])("IPv4 by %i bits, IPv6 by %i", (aggregateSubnetsV4, aggregateSubnetsV6, expected) => {
+    using rig = new Rig({ aggregate: 1n, aggregateSubnetsV4, aggregateSubnetsV6 });
+    const table = rig.object.map("prefixes");
+    table.set(0, table.createInner({ maxEntries: 6 }));
+    for (let i = 0; i < 2; i++) rig.see("pping_egress", tcp(IPV4, OUT, { ts: [i, 0] }));
+    rig.see("pping_egress", tcp(IPV6, OUT, { ts: [0, 0] }));
+    expect(take(rig)).toEqual(expected);
+    expect(take(rig)).toEqual([]);
+  });
+
+  test("what finds no room is counted together, and not as somebody's prefix", () => {
+    using rig = new Rig({ aggregate: 1n, aggregateSubnetsV4: 32, prefixes: 2 });
+    const table = rig.object.map("prefixes");
+    const inner = table.createInner({ maxEntries: 4 });
+    const nothing = { packets: 0n, l3_bytes: 0n };
+    const none = { received: [nothing, nothing, nothing], sent: [nothing, nothing, nothing] };
+    for (const family of [4, 6]) inner.set({ bits: 0n, family, other: 1 }, none);
+    table.set(0, inner);
+    for (let i = 1; i <= 9; i++)
+      rig.see("pping_egress", tcp({ near: "10.0.0.1", far: `10.0.1.${i}` }, OUT, { ts: [1, 0] }));
+    expect(take(rig)).toEqual(["0.0.0.0/0 0 8 0 416", "10.0.0.1/32 9 0 468 0", "10.0.1.1/32 0 1 0 52"]);
+    expect(rig.counters()).toMatchObject({ PREFIX_TABLE_FULL: 8 });
   });
 });
 

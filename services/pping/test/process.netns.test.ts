@@ -2,7 +2,7 @@ import { readFileSync, renameSync } from "node:fs";
 import { BpfObject, interfaceInfo, tcxPrograms } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { describePrivileged, exec, type ManagedProcess, NetLab, ping, waitFor } from "@waymark/testkit";
-import { DEVICE, FAR, measuring, pping, twoHosts } from "./two-hosts.ts";
+import { DEVICE, FAR, FAR6, measuring, pping, twoHosts } from "./two-hosts.ts";
 
 const DEADLINE_MS = 20_000;
 
@@ -185,6 +185,42 @@ describePrivileged("the pping command", { tools: ["jq"] }, () => {
     },
     60_000,
   );
+
+  test("a full table is told every interval, in the output and in the log", async () => {
+    await using hosts = await twoHosts();
+    const args = ["-i", DEVICE, "-C", "-r", "0", "--flows", "1", "--interval", "1"];
+    const agent = await measuring(pping(hosts.near, ...args));
+    await Promise.all([1, 2].map(() => ping(hosts.near, FAR, { count: 30, intervalMs: 50 })));
+    await agent.stop();
+    const told = agent.stdout.flatMap((line) => /: errors=\(create-flow-state=(\d+)\)$/.exec(line)?.[1] ?? []);
+    // Only requests begin a flow.
+    expect(told.reduce((sum, count) => sum + Number(count), 0)).toBe(30);
+    expect(told.length).toBeGreaterThan(1);
+    expect(agent.stderr.join("\n")).toMatch(/packets_without_flow/);
+    expect(agent.stderr.at(-1)).toMatch(/"tracked":"60","tracked_percent":/);
+  }, 60_000);
+
+  test("no locked memory is needed, nor any place to start from", async () => {
+    await using hosts = await twoHosts();
+    const { argv } = pping(hosts.near, "--version");
+    const command = ["prlimit", "--memlock=65536:65536", "--", ...argv.slice(4), "-i", DEVICE];
+    const agent = hosts.near.spawn(
+      command.filter((word) => word !== "--version"),
+      { cwd: "/" },
+    );
+    await measuring(agent);
+    expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  test("an interface without Ethernet", async () => {
+    await using hosts = await twoHosts({ delayUs: 100, layer3: true });
+    const agent = await measuring(pping(hosts.near, "-i", DEVICE, "-C", "-r", "0"));
+    await Promise.all([ping(hosts.near, FAR, { count: 5 }), ping(hosts.near, FAR6, { count: 5 })]);
+    await agent.stop();
+    const samples = agent.stdout.filter((line) => line.includes(" ms "));
+    expect(samples.filter((line) => line.includes("ICMP 10.82.0.2"))).toHaveLength(5);
+    expect(samples.filter((line) => line.includes("ICMPv6 fd82::2"))).toHaveLength(5);
+  }, 60_000);
 
   test("metrics: what was seen and what came of it", async () => {
     await using hosts = await twoHosts();

@@ -98,7 +98,9 @@ describePrivileged("many flows", { tools: ["nats-server"] }, () => {
     await sendFrames(lab.here, DEVICE, frames(true, 0), { count: FLOWS });
     for (let round = 1; round <= ROUNDS; round++) {
       await sendFrames(lab.here, DEVICE, frames(true, round), { count: FLOWS });
-      await sendFrames(far, DEVICE, frames(false, round), { count: FLOWS });
+      // Every tenth time each answer comes twice, at two processors: still one sample.
+      const answers = [...Array(round % 10 === 0 ? 2 : 1)];
+      await Promise.all(answers.map(() => sendFrames(far, DEVICE, frames(false, round), { count: FLOWS })));
     }
     await agent.stop();
     expect(agent.status).toEqual({ code: 0, signal: null });
@@ -122,7 +124,7 @@ describePrivileged("many flows", { tools: ["nats-server"] }, () => {
     const { stdout } = await lab.here.exec(["grep", "-c", '"rtt"', `${lab.folder}/out`]);
     expect([delivered, Number(stdout)]).toEqual([Number(counters["samples"]), Number(counters["samples"])]);
     expect(delivered).toBeGreaterThan(0.95 * FLOWS * ROUNDS);
-    expect(delivered).toBeLessThanOrEqual(FLOWS * ROUNDS);
+    expect(Math.max(...samples.values())).toBeLessThanOrEqual(ROUNDS);
     expect(sent).toBeGreaterThanOrEqual(BigInt(delivered));
   }, 90_000);
 

@@ -20,6 +20,7 @@ const NEUTRAL = { pping_egress: -1, pping_ingress: -1, pping_xdp: 2 } as const;
 /** Where a packet is seen. */
 export type Hook = keyof typeof NEUTRAL;
 
+/** Everything off, and small. */
 export const NONE: MeasurementOptions = {
   rateLimit: 0n,
   rttRate: 0,
@@ -73,11 +74,13 @@ export function closeRigs(): void {
 /** The packet programs, loaded but not attached, with empty tables. One at a time with the same options. */
 export class Rig implements Disposable {
   readonly object: BpfObject<typeof ppingSpec>;
+  readonly options: RigOptions;
   readonly #reader = new NewsReader(1024);
   readonly #ring: BpfRingBuffer<PpingEvent>;
 
   constructor(options: RigOptions = {}) {
     const { object, ring } = load(options);
+    this.options = options;
     this.object = object;
     this.#ring = ring;
     this.tick();
