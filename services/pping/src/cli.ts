@@ -134,7 +134,10 @@ const options = {
     help: "Accepted, and without effect: prefixes without traffic take no room.",
   },
   write: { type: "string", aliases: ["-w"], placeholder: "FILE", help: "Write to this file; SIGHUP opens it anew." },
-  "seed-format": { type: "boolean", help: "The lines of the first version: without protocol and match_on_egress." },
+  "seed-format": {
+    type: "boolean",
+    help: "The lines of the first version: without protocol and match_on_egress, times with all their digits.",
+  },
   quiet: { type: "boolean", aliases: ["-q"], help: "Write no samples and events; for --report alone." },
   interval: {
     type: "duration",

@@ -27,8 +27,8 @@ export interface AggregateHeader {
 /** The four ways to write. */
 export type FormatName = "standard" | "json" | "jsonl" | "ppviz";
 
-/** @param seedFormat as the first version wrote: without protocol and match_on_egress */
+/** @param seedFormat as the first version wrote: without protocol and match_on_egress, all digits of a time */
 export function eventFormat(name: FormatName, seedFormat: boolean): EventFormat {
   if (name === "standard") return standardFormat(seedFormat);
-  return name === "ppviz" ? ppvizFormat() : jsonFormat(seedFormat);
+  return name === "ppviz" ? ppvizFormat(seedFormat) : jsonFormat(seedFormat);
 }

@@ -68,10 +68,20 @@ describe("standard", () => {
     expect(news(closing)).toBe(`${begin} closing due to flow timeout from garbage collection`);
   });
 
-  test("--seed-format: as in the seed document, without", () => {
+  test("--seed-format: the lines of the seed document, to the character", () => {
     const { news } = eventFormat("standard", true);
-    expect(news(sample)).toBe(`${now} 5.97771 ms 5.44185 ms ${flow.text}`);
+    const of = (text: string) => ({ ...flow, text });
+    const at = 1_600_000_000_147_705_205n;
+    const [first, second] = [
+      { ...sample, flow: of("10.11.1.1:5201+10.11.1.2:59528"), atNs: at, rttNs: 5_425_439, minRttNs: 5_425_439 },
+      { ...sample, flow: of("10.11.1.1:5201+10.11.1.2:59528"), atNs: at, rttNs: 5_261_430, minRttNs: 5_261_430 },
+    ];
+    const time = `${clock(at)}.147705205`;
+    expect(news(first)).toBe(`${time} 5.425439 ms 5.425439 ms 10.11.1.1:5201+10.11.1.2:59528`);
+    expect(news(second)).toBe(`${time} 5.261430 ms 5.261430 ms 10.11.1.1:5201+10.11.1.2:59528`);
     expect(news(opening)).toBe(`${clock(opening.atNs)}.244545000 ${flow.text} opening due to SYN-ACK from src`);
+    const seed = { ...sample, atNs: 1_623_420_121_483_727_575n, rttNs: 5_298_909, minRttNs: 5_298_900 };
+    expect(eventFormat("ppviz", true).news(seed)).toBe(`1623420121.483727575 0.005298909 0.005298900 ${flow.text}`);
   });
 
   test("a method that the protocol does not tell is named, the spin bit with how sure it is", () => {

@@ -8,6 +8,12 @@ export function formatG(value: number, digits: number): string {
   return `${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${size}`;
 }
 
+/** Nanoseconds as a decimal number of a unit of 10^`digits` ns, all of its digits: 5261430 of 6 digits is "5.261430". */
+export function formatFixed(ns: number, digits: number): string {
+  const unit = 10 ** digits;
+  return `${Math.floor(ns / unit)}.${String(ns % unit).padStart(digits, "0")}`;
+}
+
 function withoutZeros(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }

@@ -3,7 +3,7 @@ import { LocalTime } from "./local-time.ts";
 import type { Method } from "./method.ts";
 import type { News, RttSample } from "./news.ts";
 import { totalOf } from "./prefix-summary.ts";
-import { formatG } from "./printf.ts";
+import { formatFixed, formatG } from "./printf.ts";
 import { protocolText } from "./protocol-text.ts";
 import type { Amount, InterfaceTraffic, Shortage } from "./traffic.ts";
 import { isEnough } from "./traffic.ts";
@@ -19,13 +19,14 @@ const PLAIN: ReadonlySet<Method> = new Set(["tcp_timestamp", "icmp_echo"]);
 export function standardFormat(seedFormat: boolean): EventFormat {
   const time = new LocalTime();
   const protocol = (news: News) => (seedFormat ? "" : `${news.flow.protocolText} `);
+  const rtt = seedFormat ? (ns: number) => formatFixed(ns, DIGITS) : ms;
   return {
     news(news) {
       switch (news.kind) {
         case "removed":
           return undefined;
         case "rtt":
-          return `${time.format(news.atNs)} ${ms(news.rttNs)} ms ${ms(news.minRttNs)} ms ${protocol(news)}${news.flow.text}${suffix(news)}`;
+          return `${time.format(news.atNs)} ${rtt(news.rttNs)} ms ${rtt(news.minRttNs)} ms ${protocol(news)}${news.flow.text}${suffix(news)}`;
         default:
           return `${time.format(news.atNs)} ${protocol(news)}${news.flow.text} ${news.kind} due to ${news.reason} from ${news.triggeredBy}`;
       }
