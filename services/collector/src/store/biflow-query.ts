@@ -1,7 +1,7 @@
-import { SEEN_ON } from "./flow-filter.ts";
+import { SEEN_ON } from "./flow-columns.ts";
 import { FLOW_ORDERS, type FlowQuestion, type FlowRow, type SumOrder, sumConditions } from "./flow-query.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import { groupPage, type Page, type SumPlace, sumPage } from "./page.ts";
+import { type Page, rankedPage, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** Both directions of a connection: `forward` is the one that began first. */
@@ -50,10 +50,9 @@ export async function listBiflows(
   place: SumPlace,
 ): Promise<Page<BiflowRow, SumPlace>> {
   const conditions = sumConditions(question, false, place);
-  const sql = groupPage({
-    ...{ table: "flow_record", derived: NAMES, key: NAME, sums: SUMS },
-    ...{ order: { ...FLOW_ORDERS[order], sum: ORDERS[order] }, conditions, limit, place },
-  });
+  const connections = { table: "flow_record", derived: NAMES, key: NAME, sums: SUMS, conditions };
+  const ranked = { ...FLOW_ORDERS[order], id: `cityHash64(${NAME})`, sum: ORDERS[order] };
+  const sql = rankedPage(connections, ranked, limit, place);
   const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(biflowRow), limit, place);
 }

@@ -1,7 +1,7 @@
 import { type AddressRange, Conditions } from "./conditions.ts";
 import { addressOf, integersOf, optionalInteger } from "./flow-row.ts";
 import type { Item } from "./kind-table.ts";
-import { groupPage, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { keyedPage, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
 import { listSamples } from "./sample-page.ts";
 import { dividedRounded, mergedDistribution, type StatisticsRow, statisticsRow } from "./statistics.ts";
 import type { SqlRow, Store } from "./store.ts";
@@ -121,7 +121,7 @@ export async function listDelays(
     sum(reordered_packets) AS sum_reordered, sum(late_packets) AS sum_late, max(wait_ns) AS longest_wait,
     if(countIf(error_ns IS NULL) > 0, NULL, max(error_ns)) AS largest_error,
     min(clocks_synchronised) AS all_synchronised, ${timed.join(", ")}`;
-  const sql = groupPage({ table: "delay_record", derived, key, sums, conditions, limit, place });
+  const sql = keyedPage({ table: "delay_record", derived, key, sums, conditions }, limit, place);
   const rows = await store.query(sql, conditions.params);
   return sumPage(
     rows.map((row) => delayRow(row, ways)),

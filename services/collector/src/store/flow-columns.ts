@@ -19,5 +19,16 @@ export const FLOW_COLUMNS = {
   overflow: "Bool",
 } as const;
 
-/** The columns that tell flows apart, as SQL. */
-export const FLOW_KEY = Object.keys(FLOW_COLUMNS).join(", ");
+/** Where a flow was seen: its own interface, else that of its agent. */
+export const SEEN_ON = "if(flow_interface = '', interface, flow_interface)";
+
+const IDENTITY = Object.keys(FLOW_COLUMNS).map((column) => (column === "flow_interface" ? SEEN_ON : column));
+
+/**
+ * One number for one flow at one agent, so that sums need not look at all that tells flows apart: a fifth of the time.
+ * Among a million flows two have the same one once in 40 million stores; then they are ranked as one, and still shown
+ * as two.
+ */
+export const FLOW_ID = {
+  flow_id: `UInt64 DEFAULT cityHash64(agent, ${IDENTITY.join(", ")}) CODEC(ZSTD)`,
+} as const;

@@ -1,5 +1,5 @@
 import { type AddressRange, Conditions } from "./conditions.ts";
-import { FLOW_COLUMNS } from "./flow-columns.ts";
+import { FLOW_COLUMNS, SEEN_ON } from "./flow-columns.ts";
 import type { Item } from "./kind-table.ts";
 
 /** Which flows to answer; what is empty, 0 or undefined does not filter. */
@@ -20,9 +20,6 @@ export interface FlowFilter {
   /** What begins before this. */
   readonly toNs: bigint;
 }
-
-/** Where a flow was seen: its own interface, else that of its agent. */
-export const SEEN_ON = "if(flow_interface = '', interface, flow_interface)";
 
 /** The columns that tell flows apart, `SEEN_ON` as `seen_on` among them. */
 export const FLOW_IDENTITY = Object.keys(FLOW_COLUMNS)

@@ -1,7 +1,8 @@
 import type { Conditions } from "./conditions.ts";
-import { FLOW_IDENTITY, type FlowFilter, flowConditions, SEEN_ON } from "./flow-filter.ts";
+import { SEEN_ON } from "./flow-columns.ts";
+import { FLOW_IDENTITY, type FlowFilter, flowConditions } from "./flow-filter.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import { type GroupOrder, groupPage, listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { type GroupOrder, listRows, type Page, type RowPlace, rankedPage, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** Which records of tcflows to answer. */
@@ -40,10 +41,15 @@ const ORDERS: Readonly<Record<SumOrder, string>> = {
 
 /** The order of the sums of flows, for tables that count them alike. */
 export const FLOW_ORDERS: Readonly<Record<SumOrder, GroupOrder>> = {
-  time: { by: "min(from_ns)", sum: ORDERS.time },
-  bytes: { by: "sum(l3_bytes) DESC", sum: ORDERS.bytes },
-  packets: { by: "sum(packets) DESC", sum: ORDERS.packets },
+  time: { id: "flow_id", by: "min(from_ns)", sum: ORDERS.time },
+  bytes: { id: "flow_id", by: "sum(l3_bytes) DESC", sum: ORDERS.bytes },
+  packets: { id: "flow_id", by: "sum(packets) DESC", sum: ORDERS.packets },
 };
+
+/** What the sums of flows are grouped by. */
+export const FLOW_KEY = `agent, ${FLOW_IDENTITY}`;
+/** What that needs beside the columns of tables of flows. */
+export const FLOW_DERIVED = `${SEEN_ON} AS seen_on`;
 
 /** Single records, oldest first. */
 export function listFlowRecords(
@@ -85,13 +91,11 @@ export async function listFlowSums(
   place: SumPlace,
 ): Promise<Page<FlowRow, SumPlace>> {
   const conditions = sumConditions(question, grouping === "records", place);
+  const flows = { table: "flow_record", derived: FLOW_DERIVED, key: FLOW_KEY, sums: SUMS, conditions };
   const sql =
     grouping === "records"
       ? `${RECORDS_BY_SIZE(conditions, order)} LIMIT ${limit + 1} OFFSET ${place.offset}`
-      : groupPage({
-          ...{ table: "flow_record", derived: `${SEEN_ON} AS seen_on`, key: `agent, ${FLOW_IDENTITY}`, sums: SUMS },
-          ...{ order: FLOW_ORDERS[order], conditions, limit, place },
-        });
+      : rankedPage(flows, FLOW_ORDERS[order], limit, place);
   const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(flowRow), limit, place);
 }

@@ -1,4 +1,4 @@
-import { FLOW_COLUMNS } from "./flow-columns.ts";
+import { FLOW_COLUMNS, FLOW_ID } from "./flow-columns.ts";
 import type { KindTable } from "./kind-table.ts";
 
 /** What tcflows reports. `from_ns` and `to_ns` are the first and the last packet of the record. */
@@ -17,4 +17,5 @@ export const FLOW_TABLE: KindTable = {
     end_reason: "UInt8 CODEC(ZSTD)",
     duplicate: "Bool",
   },
+  computed: FLOW_ID,
 };

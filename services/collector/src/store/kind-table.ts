@@ -5,6 +5,8 @@ export interface KindTable {
   readonly name: string;
   /** Beside the header and the columns that all such tables have, in insert order, each with its type and codec. */
   readonly columns: Readonly<Record<string, string>>;
+  /** Columns that the store computes out of the others, each with its type, expression and codec. */
+  readonly computed?: Readonly<Record<string, string>>;
 }
 
 /** What a row tells of; `none` is the one row of a report that tells nothing, so that its sequence is stored. */
@@ -32,8 +34,8 @@ export const KIND_TABLE_ORDER = "item, from_ns, agent";
  * The start of the statement that creates the table. The projection tells who has reported, since when and until when,
  * without reading the rows; it is part of the same atomic insert.
  */
-export function createKindTable({ name, columns }: KindTable): string {
-  const own = Object.entries({ ...COMMON, ...columns }).map(([column, type]) => `${column} ${type}`);
+export function createKindTable({ name, columns, computed }: KindTable): string {
+  const own = Object.entries({ ...COMMON, ...columns, ...computed }).map(([column, type]) => `${column} ${type}`);
   return `CREATE TABLE IF NOT EXISTS ${name} (${HEADER}, ${own.join(", ")},
     PROJECTION hourly (
       SELECT agent, service, role, interface, boot_id, intDiv(arrived_ns, 3600000000000),
@@ -45,7 +47,9 @@ export function createKindTable({ name, columns }: KindTable): string {
 }
 
 /** The statement that gives a table of an earlier version the columns that it lacks. */
-export function addColumns({ name, columns }: KindTable): string {
-  const clauses = Object.entries(columns).map(([column, type]) => `ADD COLUMN IF NOT EXISTS ${column} ${type}`);
+export function addColumns({ name, columns, computed }: KindTable): string {
+  const clauses = Object.entries({ ...columns, ...computed }).map(
+    ([column, type]) => `ADD COLUMN IF NOT EXISTS ${column} ${type}`,
+  );
   return `ALTER TABLE ${name} ${clauses.join(", ")}`;
 }

@@ -39,37 +39,48 @@ export function sumPage<Row>(rows: readonly Row[], limit: number, place: SumPlac
   return { rows: rows.slice(0, limit), next };
 }
 
-/** How groups of rows are put into an order: by what of their rows, and by which of the sums that is. */
+/** How groups of rows are put into an order. */
 export interface GroupOrder {
+  /** A number for each group, out of its rows' columns. */
+  readonly id: string;
+  /** By what of their rows. */
   readonly by: string;
+  /** By which of the sums that is. */
   readonly sum: string;
 }
 
-/**
- * SQL of one page of sums of groups, in their order, then in that of their keys. Which groups are on the page is found
- * out first, so that only their rows are put together.
- */
-export function groupPage(page: {
+/** Groups of rows of a table, and what is asked of each. */
+export interface GroupQuestion {
   readonly table: string;
   /** Expressions, with their names, that the key needs beside the table's columns. */
   readonly derived: string;
   readonly key: string;
   readonly sums: string;
-  /** Absent: the order of the keys. */
-  readonly order?: GroupOrder;
   readonly conditions: Conditions;
-  readonly limit: number;
-  readonly place: SumPlace;
-}): string {
-  const { table, derived, key, sums, order, conditions, limit, place } = page;
+}
+
+/**
+ * SQL of one page of sums of groups, in the order of their keys. Which groups are on the page is found out first, so that
+ * only their rows are put together.
+ */
+export function keyedPage(question: GroupQuestion, limit: number, { offset }: SumPlace): string {
+  const { table, derived, key, sums, conditions } = question;
   // Columns that nobody asks for are not read.
   const rows = `(SELECT *, ${derived} FROM ${table} WHERE ${conditions.sql})`;
-  const first = (rank: string | undefined) => (rank === undefined ? key : `${rank}, ${key}`);
   return `SELECT ${key}, ${sums} FROM ${rows}
-    WHERE (${key}) IN (
-      SELECT ${key} FROM ${rows} GROUP BY ${key} ORDER BY ${first(order?.by)} LIMIT ${limit + 1} OFFSET ${place.offset}
+    WHERE (${key}) IN (SELECT ${key} FROM ${rows} GROUP BY ${key} ORDER BY ${key} LIMIT ${limit + 1} OFFSET ${offset})
+    GROUP BY ${key} ORDER BY ${key}`;
+}
+
+/** The same in another order. */
+export function rankedPage(question: GroupQuestion, order: GroupOrder, limit: number, { offset }: SumPlace): string {
+  const { table, derived, key, sums, conditions } = question;
+  const rows = `(SELECT *, ${derived}, ${order.id} AS group_id FROM ${table} WHERE ${conditions.sql})`;
+  return `SELECT ${key}, ${sums} FROM ${rows}
+    WHERE group_id IN (
+      SELECT group_id FROM ${rows} GROUP BY group_id ORDER BY ${order.by}, group_id LIMIT ${limit + 1} OFFSET ${offset}
     )
-    GROUP BY ${key} ORDER BY ${first(order?.sum)}`;
+    GROUP BY group_id, ${key} ORDER BY ${order.sum}, group_id, ${key}`;
 }
 
 /** Leaves out what lies before or at a place, by the columns `time` and those of ROW_IDENTITY, and `within`. */

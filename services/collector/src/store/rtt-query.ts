@@ -1,7 +1,8 @@
 import type { Conditions } from "./conditions.ts";
-import { FLOW_IDENTITY, type FlowFilter, flowConditions, flowIdentityConditions, SEEN_ON } from "./flow-filter.ts";
+import { SEEN_ON } from "./flow-columns.ts";
+import { FLOW_IDENTITY, type FlowFilter, flowConditions, flowIdentityConditions } from "./flow-filter.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf } from "./flow-row.ts";
-import { groupPage, listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { keyedPage, listRows, type Page, type RowPlace, type SumPlace, sumPage } from "./page.ts";
 import { listSamples } from "./sample-page.ts";
 import { mergedDistribution, type StatisticsRow, statisticsRow } from "./statistics.ts";
 import type { SqlRow, Store } from "./store.ts";
@@ -79,7 +80,7 @@ export async function listRtt(
   const sums = `min(from_ns) AS first_ns, max(to_ns) AS last_ns, ${mergedDistribution("rtt")},
     sum(sent_packets) AS sum_sent, sum(sent_l3_bytes) AS sum_sent_bytes, sum(received_packets) AS sum_received,
     sum(received_l3_bytes) AS sum_received_bytes, sum(measurable_packets) AS sum_measurable`;
-  const sql = groupPage({ table: "rtt_record", derived, key, sums, conditions, limit, place });
+  const sql = keyedPage({ table: "rtt_record", derived, key, sums, conditions }, limit, place);
   const rows = await store.query(sql, conditions.params);
   return sumPage(rows.map(rttRow), limit, place);
 }

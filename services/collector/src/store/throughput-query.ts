@@ -1,7 +1,8 @@
-import { FLOW_IDENTITY, type FlowFilter, flowConditions, SEEN_ON } from "./flow-filter.ts";
-import { FLOW_ORDERS, type SumOrder } from "./flow-query.ts";
+import { SEEN_ON } from "./flow-columns.ts";
+import { FLOW_IDENTITY, type FlowFilter, flowConditions } from "./flow-filter.ts";
+import { FLOW_DERIVED, FLOW_KEY, FLOW_ORDERS, type SumOrder } from "./flow-query.ts";
 import { type FlowKeyRow, flowKeyRow, integersOf, optionalInteger } from "./flow-row.ts";
-import { groupPage, listRows, type Page, ROW_IDENTITY, type RowPlace, type SumPlace, sumPage } from "./page.ts";
+import { listRows, type Page, ROW_IDENTITY, type RowPlace, rankedPage, type SumPlace, sumPage } from "./page.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** One flow in one interval, or the sum of all its intervals. */
@@ -96,10 +97,8 @@ export async function listThroughputSums(
   const conditions = flowConditions("record", filter).add("stored_ns <= {as_of:UInt64}", { as_of: place.asOfNs });
   const records = `SELECT agent, ${RECORD} FROM throughput_record WHERE ${conditions.sql}
     ORDER BY ${FLOW_ORDERS[order].sum}, first_ns, ${ROW_IDENTITY} LIMIT ${limit + 1} OFFSET ${place.offset}`;
-  const flows = groupPage({
-    ...{ table: "throughput_record", derived: `${SEEN_ON} AS seen_on`, key: `agent, ${FLOW_IDENTITY}`, sums: SUMS },
-    ...{ order: FLOW_ORDERS[order], conditions, limit, place },
-  });
+  const question = { table: "throughput_record", derived: FLOW_DERIVED, key: FLOW_KEY, sums: SUMS, conditions };
+  const flows = rankedPage(question, FLOW_ORDERS[order], limit, place);
   const rows = await store.query(grouping === "records" ? records : flows, conditions.params);
   return sumPage(rows.map(throughputRow), limit, place);
 }

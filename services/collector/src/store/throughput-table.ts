@@ -1,4 +1,4 @@
-import { FLOW_COLUMNS } from "./flow-columns.ts";
+import { FLOW_COLUMNS, FLOW_ID } from "./flow-columns.ts";
 import type { KindTable } from "./kind-table.ts";
 
 /** What flowmon reports: one flow in one interval. */
@@ -31,4 +31,5 @@ export const THROUGHPUT_TABLE: KindTable = {
     loss_episodes_change: "Int64 CODEC(ZSTD)",
     sequence_restarts: "UInt64 CODEC(ZSTD)",
   },
+  computed: FLOW_ID,
 };
