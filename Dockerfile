@@ -68,5 +68,5 @@ ARG SERVICE
 ENV SERVICE=${SERVICE} WAYMARK_HEALTH_FILE=/run/waymark/health
 COPY --from=service-files /app /app
 RUN ln -s "/app/services/$SERVICE/bin/$SERVICE.js" "/usr/local/bin/$SERVICE" && mkdir -p /run/waymark /var/lib/waymark
-HEALTHCHECK --interval=5s --timeout=3s --retries=2 --start-period=15s CMD ["waymark-healthcheck"]
+HEALTHCHECK --interval=5s --timeout=5s --retries=2 --start-period=15s CMD ["waymark-healthcheck"]
 CMD ["sh", "-c", "exec \"$SERVICE\" --help"]

@@ -81,10 +81,7 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
       what: "all lines",
     });
     expect([...printed()]).toEqual(expect.arrayContaining(expected));
-    await waitFor(async () => (await healthyServices()) === MAIN_JOB.length + 1, {
-      deadlineMs: DEADLINE_MS,
-      what: "everything healthy",
-    });
+    await allHealthy([...MAIN_JOB, "nats"]);
     await answersBuf(blocks);
 
     await project.compose(["down"]);
@@ -100,10 +97,7 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     expect((await api.blocks()).filter(isComplete).length).toBeGreaterThan(0);
     await lose();
     await project.compose([...override, "up", "--detach", ...OTHERS]);
-    await waitFor(async () => (await healthyServices()) === MAIN_JOB.length + 1 + OTHERS.length, {
-      deadlineMs: DEADLINE_MS,
-      what: "the other methods' agents healthy",
-    });
+    await allHealthy(OTHERS);
     expect(path.attached()).toBeGreaterThan(MAIN_JOB.length);
     await project.compose(["kill", "--signal", "SIGKILL", "altmark-source", "altmark-sink", ...OTHERS]);
     await waitFor(() => path.attached() === 0, { deadlineMs: DEADLINE_MS, what: "nothing attached" });
@@ -111,7 +105,17 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     expect(await project.remains()).toEqual([]);
   }, 300_000);
 
+  test("on three hosts: an agent by itself, and the collector with its broker", async () => {
+    await project.compose(["up", "--no-start", "altmark-sink"]);
+    expect(await project.created()).toEqual(["altmark-sink"]);
+    await project.compose(["down", "--volumes"]);
+    await project.compose(["up", "--no-start", "collector"]);
+    expect(await project.created()).toEqual(["collector", "nats"]);
+    await project.compose(["down", "--volumes"]);
+  }, 120_000);
+
   test("the demo: loss lines within half a minute, as its router counts; the host's agents stay away", async () => {
+    await project.compose(["down", "--volumes"]);
     const begin = performance.now();
     const up = project.attach(["--profile", "demo", "up"]);
     await up.waitForLine(/collector-1 +\| \[.*\] loss=\d+$/, { deadlineMs: 30_000 });
@@ -146,8 +150,18 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     return blocks;
   }
 
-  async function healthyServices(): Promise<number> {
-    return Object.values(await project.health()).filter((word) => word === "healthy").length;
+  /** Waits until each of these has been found healthy. */
+  async function allHealthy(services: readonly string[]): Promise<void> {
+    const found = new Set<string>();
+    const look = async () => {
+      for (const [service, word] of Object.entries(await project.health())) if (word === "healthy") found.add(service);
+      return services.every((service) => found.has(service));
+    };
+    await waitFor(look, { deadlineMs: DEADLINE_MS, what: `${services} healthy` }).catch(async (error: Error) => {
+      const missing = services.filter((service) => !found.has(service));
+      const { stdout, stderr } = await project.compose(["logs", "--tail", "5", ...missing]);
+      throw new Error(`${error.message}\n${stdout}${stderr}`);
+    });
   }
 });
 

@@ -47,6 +47,15 @@ export class ComposeProject implements AsyncDisposable {
     return stdout.split("\n").filter((name) => name !== "");
   }
 
+  /** Names of the services that have a container, running or not, sorted. */
+  async created(): Promise<string[]> {
+    const { stdout } = await this.compose(["--profile", "*", "ps", "--all", "--services"]);
+    return stdout
+      .split("\n")
+      .filter((name) => name !== "")
+      .toSorted();
+  }
+
   /** What health checks say, by service; "" where there is none. */
   async health(): Promise<Record<string, string>> {
     const { stdout } = await this.compose(["--profile", "*", "ps", "--format", "{{.Service}} {{.Health}}"]);
