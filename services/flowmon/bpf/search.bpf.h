@@ -89,7 +89,7 @@ static long flowmon_search_on(__u32 index, void *context)
 }
 
 /* Where in the payload the pattern begins, or -1. */
-static __noinline int flowmon_find(struct __sk_buff *skb, __u32 offset, __u32 length, __u32 pattern)
+static __always_inline int flowmon_find(struct __sk_buff *skb, __u32 offset, __u32 length, __u32 pattern)
 {
 	struct flowmon_search search = {
 		.skb = skb, .offset = offset, .length = length, .pattern = pattern, .found = -1,
