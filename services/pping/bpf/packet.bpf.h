@@ -225,7 +225,7 @@ static __always_inline __u32 pping_tcp_method(struct pping_packet *p, const stru
 	if (config.sequence) {
 		p->method = PPING_TCP_SEQUENCE;
 		p->can_stamp = p->payload || syn;
-		p->identifier = p->sequence + !!syn + p->payload;
+		p->identifier = p->sequence + !!syn + p->payload + !!(p->flags & PPING_TCP_FIN);
 		p->answer = p->acknowledgement;
 		return PPING_REASONS;
 	}

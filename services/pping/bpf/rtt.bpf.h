@@ -88,10 +88,8 @@ static __always_inline int pping_follow_sequence(struct pping_flow *flow, struct
 		/* Sent again (Karn), or what lies between was lost before it came here: then only what follows is sure. */
 		if (pping_after(end, way->next_sequence))
 			way->next_sequence = end;
-		if (pping_after(p->sequence, way->void_until) || !pping_after(p->sequence, way->next_sequence)) {
-			way->void_until = way->next_sequence;
-			given_up = 1;
-		}
+		way->void_until = way->next_sequence;
+		given_up = 1;
 	}
 	bpf_spin_unlock(&flow->lock);
 	if (given_up && way->outstanding)

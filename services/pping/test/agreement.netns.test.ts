@@ -89,6 +89,8 @@ describePrivileged(
         const pairs = remote("tcp_timestamp").flatMap((line) => twinOf(line, acks) ?? []);
         expect(pairs.length).toBeGreaterThan(20);
         expectClose(median(pairs.map(({ told }) => told)), median(pairs.map(({ truth }) => truth)));
+        const queries = expected.filter(({ method, local }) => method === "dns" && !local).map(({ rttNs }) => rttNs);
+        expectClose(median(rtts("dns")), median(queries));
         // What nobody can undercut.
         expect(Math.min(...rtts("tcp_timestamp"), ...rtts("dns"))).toBeGreaterThanOrEqual(2 * delayUs * 1000);
       },

@@ -344,6 +344,13 @@ describePrivileged("TCP sequence numbers", () => {
     expect(rig.counters()["STAMPS_VOID"]).toBe(2);
   });
 
+  test("a FIN counts as an octet", () => {
+    using rig = opened();
+    rig.see("pping_egress", tcp(IPV4, OUT, { bytes: 100, seq: 0xffff_ff64, flags: ["fin", "ack"] }));
+    rig.see("pping_ingress", ack(101));
+    expect(rtts(rig)).toEqual([sample]);
+  });
+
   test("each segment of a super-packet by itself", () => {
     using rig = opened();
     rig.see("pping_egress", data(0, 3500), { gso_segs: 3, gso_size: 1448 });

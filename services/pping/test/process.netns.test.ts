@@ -2,6 +2,7 @@ import { readFileSync, renameSync } from "node:fs";
 import { BpfObject, interfaceInfo, tcxPrograms } from "@waymark/bpf-runtime";
 import { emptySpec } from "@waymark/bpf-runtime/empty";
 import { describePrivileged, exec, type ManagedProcess, NetLab, ping, waitFor } from "@waymark/testkit";
+import { samplesOf } from "./event-lines.ts";
 import { DEVICE, FAR, FAR6, measuring, pping, twoHosts } from "./two-hosts.ts";
 
 const DEADLINE_MS = 20_000;
@@ -210,6 +211,44 @@ describePrivileged("the pping command", { tools: ["jq"] }, () => {
     );
     await measuring(agent);
     expect(await agent.stop()).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  test("on a forwarding host both sides are measured; what ends there only with -l", async () => {
+    await using lab = await NetLab.create();
+    const [near, middle, far] = [
+      await lab.namespace("near"),
+      await lab.namespace("middle"),
+      await lab.namespace("far"),
+    ];
+    await lab.link(
+      { ns: near, device: DEVICE, addresses: ["10.84.0.1/24", "fd84::1/64"] },
+      { ns: middle, device: "left", addresses: ["10.84.0.2/24", "fd84::2/64"] },
+    );
+    await lab.link(
+      { ns: middle, device: "right", addresses: ["10.84.1.2/24", "fd84:1::2/64"] },
+      { ns: far, device: DEVICE, addresses: ["10.84.1.1/24", "fd84:1::1/64"] },
+    );
+    await middle.sysctl({ "net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1 });
+    await near.ip("route add 10.84.1.0/24 via 10.84.0.2", "route add fd84:1::/64 via fd84::2");
+    await far.ip("route add 10.84.0.0/24 via 10.84.1.2", "route add fd84::/64 via fd84:1::2");
+    const args = ["-i", "left", "-C", "-r", "0", "-F", "jsonl"];
+    const [plain, all] = await Promise.all([
+      measuring(pping(middle, ...args)),
+      measuring(pping(middle, ...args, "-l")),
+    ]);
+    for (const to of ["10.84.1.1", "fd84:1::1", "10.84.0.2", "fd84::2"]) await ping(near, to, { count: 4 });
+    await Promise.all([plain.stop(), all.stop()]);
+    const sides = (agent: ManagedProcess) => {
+      const counts: Record<string, number> = {};
+      for (const { src_ip, match_on_egress } of samplesOf(agent.stdout)) {
+        const key = `${src_ip} ${match_on_egress}`;
+        counts[key] = (counts[key] ?? 0) + 1;
+      }
+      return counts;
+    };
+    const through = { "10.84.1.1 true": 4, "fd84:1::1 true": 4 };
+    expect(sides(plain)).toEqual(through);
+    expect(sides(all)).toEqual({ ...through, "10.84.0.2 true": 4, "fd84::2 true": 4 });
   }, 60_000);
 
   test("an interface without Ethernet", async () => {
