@@ -5,6 +5,8 @@ import type { Target } from "./target.ts";
 
 /** Test packets leave with this TTL or hop limit (RFC 8762 section 4.2). */
 const TTL = 255;
+/** As many errors may be waiting for a packet. */
+const ATTEMPTS = 3;
 
 /**
  * A socket that sends test packets to one reflector. Answers end in the packet program; what else comes from there is
@@ -13,6 +15,7 @@ const TTL = 255;
 export class TestSocket implements Disposable {
   readonly #socket: Socket;
   #failures = 0;
+  #isClosed = false;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -52,13 +55,21 @@ export class TestSocket implements Disposable {
     return this.#failures;
   }
 
-  send(octets: Uint8Array): void {
+  /**
+   * Sends a packet. An ICMP error that an earlier one brought in is told to the next, which is then not sent: it is sent
+   * again.
+   */
+  send(octets: Uint8Array, attempts = ATTEMPTS): void {
     this.#socket.send(octets, (error) => {
-      if (error) this.#failures++;
+      if (!error) return;
+      this.#failures++;
+      if (attempts > 1 && !this.#isClosed && (error as NodeJS.ErrnoException).code === "ECONNREFUSED")
+        this.send(octets, attempts - 1);
     });
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.#socket.close();
   }
 }
