@@ -52,7 +52,8 @@ static __always_inline int flowmon_read_number(struct __sk_buff *skb, __u32 offs
 	__s64 at = place->offset;
 	int found;
 
-	if (length < place->width)
+	/* Too short even if the pattern came first: it is not looked for. */
+	if (at + place->width > length || length < place->width)
 		return -1;
 	if (place->mode == FLOWMON_BY_PATTERN) {
 		if (length < FLOWMON_PATTERN_BYTES)

@@ -21,8 +21,8 @@ export interface AgentDependencies {
 }
 
 const LOOK_AROUND_MS = 1000;
-/** Room is made so often at the most. */
-const REAP_NS = 1_000_000_000n;
+/** Room is made so often, and where the table is full. */
+const REAP_NS = 5_000_000_000n;
 /** Where the table is full, flows that have been idle for so long make room at once. */
 const IDLE_WHEN_FULL_NS = 3_000_000_000n;
 
@@ -133,7 +133,7 @@ export class Agent {
   }
 
   #reap(readUntilNs: bigint): void {
-    if (readUntilNs - this.#reapedNs < REAP_NS) return;
+    if (!this.#full && readUntilNs - this.#reapedNs < REAP_NS) return;
     this.#reapedNs = readUntilNs;
     const idleNs = this.#full ? IDLE_WHEN_FULL_NS : this.#deps.idleNs;
     for (const meter of this.#deps.meters) meter.reap(readUntilNs - idleNs);

@@ -36,7 +36,13 @@ export function flowTable(interval: Interval, options: TableOptions): string[] {
     }),
   ];
   if (rows.length === 0) return [];
-  const headings = ["FLOW", "THROUGHPUT", "GOODPUT", ...GAP_HEADINGS, ...(options.loss ? LOSS_HEADINGS : [])];
+  const headings = [
+    "FLOW",
+    "THROUGHPUT (IP)",
+    "GOODPUT (PAYLOAD)",
+    ...GAP_HEADINGS,
+    ...(options.loss ? LOSS_HEADINGS : []),
+  ];
   const lines = align([headings, ...rows]);
   const more = interval.flows.length - shown.length;
   return more > 0 ? [...lines, `… and ${more} more flows (--top)`] : lines;

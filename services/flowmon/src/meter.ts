@@ -19,6 +19,8 @@ export interface MeterOptions extends Omit<KernelConfig, "l2Length" | "own"> {
 
 /** ARPHRD_LOOPBACK: everything there comes from its own addresses. */
 const LOOPBACK = 772;
+const MIN_BATCH = 64;
+const MAX_BATCH = 4096;
 const DIRECTIONS = ["ingress", "egress"] as const;
 
 /** The packet programs on one interface. */
@@ -32,6 +34,8 @@ export class Meter implements Disposable {
   #file: ConfigFile = NO_CONFIG_FILE;
   #generation = { place: 1, rules: 1 };
   #active = 0;
+  /** Flows that are read together: about as many as there were last time, since room for more costs time, too. */
+  #batch = MIN_BATCH;
   /** Swapped to and fro for what the swap waits for. */
   #spare: BpfMap<number, number> | undefined;
 
@@ -114,9 +118,12 @@ export class Meter implements Disposable {
   read(epoch: number): Reading {
     const { loss } = this.#options;
     const flows = [];
-    for (const batch of this.#object.map("flows").batches()) {
+    let present = 0;
+    for (const batch of this.#object.map("flows").batches({ batch: this.#batch })) {
       for (const flow of readFlows(batch, epoch, this.device, loss)) flows.push(flow);
+      present += batch.count;
     }
+    this.#batch = Math.min(MAX_BATCH, Math.max(MIN_BATCH, present + (present >> 2)));
     return { flows, overflow: this.#readOverflow(epoch) };
   }
 
@@ -169,7 +176,7 @@ export class Meter implements Disposable {
   /** True if anything was counted in the interval `epoch` or the next one. */
   hasOpenFigures(epoch: number): boolean {
     const following = (epoch + 1) & EPOCH_MASK;
-    for (const batch of this.#object.map("flows").batches({ batch: 256 })) {
+    for (const batch of this.#object.map("flows").batches({ batch: MIN_BATCH })) {
       for (const at of [epoch, following]) {
         if (!readFlows(batch, at, this.device, false).next().done) return true;
       }

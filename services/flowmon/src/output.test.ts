@@ -107,7 +107,7 @@ describe("lines of an interval", () => {
       "UDP seq_num: 90 count: 160 reverse_err: 2 small_err: 4 big_err: 6 total_sequence_errors: 12",
       "ICMP seq_num: 0 count: 0 reverse_err: 0 small_err: 0 big_err: 0 total_sequence_errors: 0",
       expect.stringMatching(
-        /^FLOW +THROUGHPUT +GOODPUT +GAP MEAN ms +GAP STDDEV ms +IN SUPER-PACKETS .*LOST +EPISODES$/,
+        /^FLOW +THROUGHPUT \(IP\) +GOODPUT \(PAYLOAD\) +GAP MEAN ms +GAP STDDEV ms +IN SUPER-PACKETS .*LOST +EPISODES$/,
       ),
       expect.stringMatching(
         /^udp 10\.0\.0\.1:1 > 10\.0\.0\.2:53 \(eth0 ingress\) +12\.3456 MBytes\/sec .* 25\.0% .* 7 +0$/,
