@@ -39,6 +39,10 @@ test.each([
   expect(measurementOf(parse(...argv)).methods).toMatchObject(methods);
 });
 
+test("--format text, as every agent has it, is standard", () => {
+  expect(measurementOf(parse("--format", "text")).format).toBe("standard");
+});
+
 test("every option of the earlier tool, to the letter", () => {
   const line =
     "-i eth0 -r 0 -R 2.5 -t smoothed -c 0 -F json -I xdp -x unspecified -TCl --include-SYN -a 5 -4 0 -6 0 -w out -f";

@@ -53,10 +53,10 @@ const options = {
   },
   format: {
     type: "enum",
-    choices: ["standard", "json", "jsonl", "ppviz"],
+    choices: ["standard", "json", "jsonl", "ppviz", "text"],
     aliases: ["-F"],
     default: "standard",
-    help: "How samples and flow events are written.",
+    help: "How samples and flow events are written; text, as other agents have it, is standard.",
   },
   "ingress-hook": {
     type: "enum",

@@ -1,4 +1,5 @@
 import { CommandError } from "@waymark/agent";
+import type { FormatName } from "./event-format.ts";
 
 /** What the command line says about measuring. Durations in nanoseconds. */
 export interface MeasurementOptions {
@@ -6,7 +7,7 @@ export interface MeasurementOptions {
   readonly rttRate: number;
   readonly rttType: "min" | "smoothed";
   readonly cleanupInterval: bigint;
-  readonly format: "standard" | "json" | "jsonl" | "ppviz";
+  readonly format: FormatName | "text";
   readonly ingressHook: "tc" | "xdp";
   readonly xdpMode: "unspecified" | "native" | "generic";
   readonly tcp: boolean;
@@ -67,6 +68,7 @@ export interface Measurement {
   readonly aggregation: Aggregation | undefined;
   readonly flows: number;
   readonly stamps: number;
+  readonly format: FormatName;
 }
 
 /** @throws CommandError for options that do not go together */
@@ -99,6 +101,7 @@ export function measurementOf(options: MeasurementOptions): Measurement {
           },
     flows: options.flows,
     stamps: options.stamps,
+    format: format === "text" ? "standard" : format,
   };
 }
 

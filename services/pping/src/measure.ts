@@ -11,7 +11,7 @@ import {
   type WallClock,
 } from "@waymark/probe";
 import { type Measurement, type MeasurementOptions, measurementOf } from "./config.ts";
-import { eventFormat } from "./event-format.ts";
+import { eventFormat, type FormatName } from "./event-format.ts";
 import { Observer } from "./observer.ts";
 import { fileOutput, type Output, silentOutput, streamOutput, type TextStream } from "./output.ts";
 import { Session } from "./session.ts";
@@ -59,7 +59,7 @@ export async function measure(
   const measurement = measurementOf(options);
   warn(options, measurement, logger);
   const device = options.interface ?? defaultRouteInterface();
-  const output = openOutput(options, stdout, logger);
+  const output = openOutput(options, measurement.format, stdout, logger);
   try {
     for (;;) {
       if (options.wait) await untilThere(device, signal, logger);
@@ -99,7 +99,7 @@ async function observe(
   tell(observer, device, measurement, logger);
   let counters = () => observer.counters();
   const publisher = openAgentPublisher({ identity, reporting: options, clock, counters: () => counters(), logger });
-  const format = eventFormat(options.format, options.seedFormat);
+  const format = eventFormat(measurement.format, options.seedFormat);
   const session = new Session({
     measurement,
     observer,
@@ -133,11 +133,11 @@ function reopen(output: Output, session: Session, logger: Logger): void {
   }
 }
 
-function openOutput(options: MeasureOptions, stdout: TextStream, logger: Logger): Output {
+function openOutput(options: MeasureOptions, format: FormatName, stdout: TextStream, logger: Logger): Output {
   if (options.write !== undefined) {
-    return fileOutput(options.write, options.format, (error) => logger.error("output not written", { error }));
+    return fileOutput(options.write, format, (error) => logger.error("output not written", { error }));
   }
-  return options.quiet ? silentOutput() : streamOutput(stdout, options.format);
+  return options.quiet ? silentOutput() : streamOutput(stdout, format);
 }
 
 function warn(options: MeasureOptions, { methods }: Measurement, logger: Logger): void {
