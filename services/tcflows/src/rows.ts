@@ -33,14 +33,14 @@ export interface RowOptions {
   readonly keepEnded: boolean;
   /** The end of a flow is a row, although nothing passed since the last report. */
   readonly showEnds: boolean;
-  /** Rows of ended flows that are kept; the oldest beyond are added up in one. Default 262 144. */
+  /** Rows of ended flows that are kept; the oldest beyond are added up in one. Default 65 536. */
   readonly maxEnded?: number;
   /** What flows of one row have in common. */
   readonly keyOf: (id: FlowId, device: string) => string;
 }
 
-/** Some 100 MB. */
-const MAX_ENDED_ROWS = 262_144;
+/** Some 30 MB. */
+const MAX_ENDED_ROWS = 65_536;
 
 const NOTHING: Counts = { packets: 0, l3Bytes: 0, l2Bytes: 0 };
 

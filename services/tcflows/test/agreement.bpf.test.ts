@@ -4,7 +4,7 @@ import { anyFrame, isRunnable } from "./arbitraries.ts";
 import { type FlowSums, flowsOf } from "./reference.ts";
 import { keyText, Rig, sumsOf } from "./rig.ts";
 
-const PACKETS = 5000;
+const PACKETS = 3000;
 const CHUNK = 250;
 const directions = ["ingress", "egress"] as const;
 

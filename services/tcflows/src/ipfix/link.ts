@@ -1,4 +1,5 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as DatagramSocket } from "node:dgram";
+import { lookup } from "node:dns";
 import { connect, type Socket } from "node:net";
 import type { IpfixTarget } from "./target.ts";
 
@@ -35,36 +36,51 @@ export function openLink(target: IpfixTarget, events: LinkEvents): Link {
   return target.transport === "udp" ? new UdpLink(target, events) : new TcpLink(target, events);
 }
 
+/** Waits longer and longer between attempts. */
+class Backoff {
+  #pauseMs = FIRST_PAUSE_MS;
+  #timer: NodeJS.Timeout | undefined;
+
+  again(attempt: () => void): void {
+    this.#timer = setTimeout(attempt, this.#pauseMs);
+    this.#timer.unref();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  succeeded(): void {
+    this.#pauseMs = FIRST_PAUSE_MS;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 class UdpLink implements Link {
   readonly maxBytes = UDP_BYTES;
   readonly reliable = false;
   readonly #target: IpfixTarget;
   readonly #events: LinkEvents;
-  readonly #sockets = { udp4: createSocket("udp4"), udp6: createSocket("udp6") };
+  readonly #backoff = new Backoff();
+  #open: { readonly socket: DatagramSocket; readonly address: string } | undefined;
   #pending = 0;
+  #closed = false;
 
   constructor(target: IpfixTarget, events: LinkEvents) {
     this.#target = target;
     this.#events = events;
-    for (const socket of Object.values(this.#sockets)) {
-      socket.on("error", (error) => events.onError(error));
-      socket.unref();
-    }
-    queueMicrotask(() => {
-      events.onSession();
-      events.onReady();
-    });
+    this.#resolve();
   }
 
   get ready(): boolean {
-    return true;
+    return this.#open !== undefined;
   }
 
   send(message: Uint8Array): void {
-    const { host, port } = this.#target;
-    const socket = host.includes(":") ? this.#sockets.udp6 : this.#sockets.udp4;
+    if (!this.#open) return;
+    const { socket, address } = this.#open;
     this.#pending++;
-    socket.send(message, port, host, (error) => {
+    socket.send(message, this.#target.port, address, (error) => {
       this.#pending--;
       if (error) this.#events.onError(error);
     });
@@ -73,7 +89,28 @@ class UdpLink implements Link {
   async close(deadlineMs: number): Promise<void> {
     const end = performance.now() + deadlineMs;
     while (this.#pending > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
-    for (const socket of Object.values(this.#sockets)) socket.close();
+    this.#closed = true;
+    this.#backoff.stop();
+    this.#open?.socket.close();
+    this.#open = undefined;
+  }
+
+  /** Once: a name for each message would put them out of order. */
+  #resolve(): void {
+    lookup(this.#target.host, (error, address, family) => {
+      if (this.#closed) return;
+      if (error) {
+        this.#events.onError(error);
+        this.#backoff.again(() => this.#resolve());
+        return;
+      }
+      const socket = createSocket(family === 6 ? "udp6" : "udp4");
+      socket.on("error", (failure) => this.#events.onError(failure));
+      socket.unref();
+      this.#open = { socket, address };
+      this.#events.onSession();
+      this.#events.onReady();
+    });
   }
 }
 
@@ -85,8 +122,7 @@ class TcpLink implements Link {
   #socket: Socket | undefined;
   #connected = false;
   #full = false;
-  #pauseMs = FIRST_PAUSE_MS;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #backoff = new Backoff();
   #closed = false;
 
   constructor(target: IpfixTarget, events: LinkEvents) {
@@ -105,7 +141,7 @@ class TcpLink implements Link {
 
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#backoff.stop();
     const socket = this.#socket;
     if (!socket) return;
     await new Promise<void>((resolve) => {
@@ -127,7 +163,7 @@ class TcpLink implements Link {
     socket.on("connect", () => {
       this.#connected = true;
       this.#full = false;
-      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#backoff.succeeded();
       this.#events.onSession();
       this.#events.onReady();
     });
@@ -140,10 +176,7 @@ class TcpLink implements Link {
     socket.on("error", (error) => this.#events.onError(error));
     socket.on("close", () => {
       this.#connected = false;
-      if (this.#closed) return;
-      this.#timer = setTimeout(() => this.#connect(), this.#pauseMs);
-      this.#timer.unref();
-      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+      if (!this.#closed) this.#backoff.again(() => this.#connect());
     });
   }
 }
