@@ -18,6 +18,13 @@ const DEADLINE_MS = 90_000;
 const URL = "http://localhost:8080";
 const INTERVAL_NS = 1_000_000_000n;
 
+/** What we read of a service in `docker compose config`. */
+interface ComposeService {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 const say = (text: string) => process.stderr.write(`compose: ${text}\n`);
 const seconds = (sinceMs: number) => `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
 
@@ -63,6 +70,21 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
     }
   }, 1_000_000);
 
+  test("every setting that compose hands to a service is one that the service knows", async () => {
+    const { stdout } = await project.compose(["--profile", "*", "config", "--format", "json"]);
+    const { services } = JSON.parse(stdout) as { readonly services: Readonly<Record<string, ComposeService>> };
+    const ours = Object.entries(services).filter(([name]) => name !== "nats" && !name.startsWith("demo-"));
+    expect(ours.map(([name]) => name).toSorted()).toEqual([...MAIN_JOB, ...OTHERS, "stamp-sender"].toSorted());
+    for (const [name, { image, command, environment }] of ours) {
+      const words = command.filter((word) => !/^\d+$/.test(word));
+      const help = await exec(["docker", "run", "--rm", "--network", "none", image, ...words, "--help"]);
+      const known = new Set(help.stdout.match(/WAYMARK_\w+/g));
+      const given = Object.keys(environment).filter((variable) => variable.startsWith("WAYMARK_"));
+      expect([name, given.filter((variable) => !known.has(variable))]).toEqual([name, []]);
+      expect(given.length).toBeGreaterThan(0);
+    }
+  }, 120_000);
+
   test("the one command: loss lines, exact blocks, answers to the host, nothing left after down", async () => {
     const begin = performance.now();
     const up = project.attach(["up", ...MAIN_JOB]);
@@ -106,6 +128,7 @@ describeWithDocker("docker compose, from a fresh clone", { tools: ["git", "ip", 
   }, 300_000);
 
   test("on three hosts: an agent by itself, and the collector with its broker", async () => {
+    await project.compose(["down", "--volumes"]);
     await project.compose(["up", "--no-start", "altmark-sink"]);
     expect(await project.created()).toEqual(["altmark-sink"]);
     await project.compose(["down", "--volumes"]);
