@@ -34,7 +34,9 @@ export interface MeasuringDependencies {
 const EVENT_SENT = 1;
 const KEEP_UP_MS = 1000;
 /** How often packets are given up, and a terminal is drawn. */
-const LOOK_MS = 50;
+const LOOK_MS = 200;
+/** The same while nothing is left but to wait. */
+const LAST_LOOK_MS = 20;
 /** How long events may gather before they are read. */
 const GATHER_MS = 2;
 const NS_PER_MS = 1_000_000n;
@@ -130,7 +132,8 @@ export class Measuring {
     const { sessions, options } = this.#deps;
     const until = monotonicNow() + options.wait + BigInt(LOOK_MS) * NS_PER_MS;
     while (!this.#stop.signal.aborted && !sessions.areDone && monotonicNow() < until) {
-      await pause(GATHER_MS, this.#stop.signal);
+      await pause(LAST_LOOK_MS, this.#stop.signal);
+      this.#look();
     }
     this.#look();
   }

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Capture, describePrivileged, REAL_SEGMENTS, readCapture, waitFor } from "@waymark/testkit";
-import { DEADLINE_MS, DEVICE, FAR, PORT, SOURCE_PORT, StampPath } from "./stamp-path.ts";
+import { BIN, DEADLINE_MS, DEVICE, FAR, PORT, SOURCE_PORT, StampPath } from "./stamp-path.ts";
 
 const KEYS = "* text:0123456789abcdef0123456789abcdef\n7 hex:00112233445566778899aabbccddeeff\n";
 
@@ -11,7 +11,7 @@ async function keyFile(path: StampPath, text = KEYS): Promise<string> {
   return file;
 }
 
-describePrivileged("sender and reflector", { tools: ["ip", "ping"] }, () => {
+describePrivileged("sender and reflector", { tools: ["ip", "ping", "script"] }, () => {
   test.each<[string, readonly string[], readonly string[]]>([
     ["unauthenticated", [], []],
     ["stateful", ["--stateful"], ["--ssid", "7", "--dscp", "46"]],
@@ -81,6 +81,20 @@ describePrivileged("sender and reflector", { tools: ["ip", "ping"] }, () => {
     child.signal("SIGINT");
     expect((await child.exited).code).toBe(0);
     expect(child.stdout.join("\n")).toMatch(/^Packets: +sent (\d+) +received \1 +lost 0 /m);
+  });
+
+  test("on a terminal: figures redrawn in their place, and the summary at the end", async () => {
+    await using path = await StampPath.create();
+    await path.reflector();
+    const words = [process.execPath, BIN, "sender", DEVICE, FAR[0], "-c", "10", "-i", "0.1", "-s", String(SOURCE_PORT)];
+    const child = path.near.spawn(["script", "-qec", words.join(" "), "/dev/null"]);
+    expect((await child.exited).code).toBe(0);
+    const text = child.stdout.join("\n");
+    // back over the lines that were drawn before
+    expect(text).toContain("\u001b[");
+    expect(text.match(/Roundtrip:/g)?.length).toBeGreaterThan(1);
+    expect(text).toMatch(/STAMP statistics/);
+    expect(text).toMatch(/sent 10 +received 10 +lost 0/);
   });
 
   test("the histogram: outliers in the first and last bin, each answer once", async () => {

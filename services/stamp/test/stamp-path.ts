@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { type ManagedProcess, type Namespace, NetLab, type Offloads, Wire, type WireOptions } from "@waymark/testkit";
 
-const BIN = fileURLToPath(new URL("../bin/stamp.js", import.meta.url));
+/** The built command. */
+export const BIN = fileURLToPath(new URL("../bin/stamp.js", import.meta.url));
 const SKEWED = fileURLToPath(new URL("fixtures/skewed-stamp.ts", import.meta.url));
 /** Long enough for a machine that has other things to do. */
 export const DEADLINE_MS = 60_000;
