@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Report, ReportSchema } from "@waymark/proto/report";
 import { knownPayload } from "../src/ingest/kinds.ts";
-import { reportRows } from "../src/ingest/rows.ts";
+import { reportRows, stampedText } from "../src/ingest/rows.ts";
 import type { Store } from "../src/store/store.ts";
 
 /** Ten seconds, the usual interval. */
@@ -192,7 +192,7 @@ export async function storeFacts(store: Store, facts: readonly Fact[]): Promise<
       const rows = reportRows(report, payload, fact.storedNs, fact.offsetNs);
       if (rows.table !== table) continue;
       columns = rows.columns;
-      for (const row of rows.rows) body += `${row},${fact.storedNs}]\n`;
+      body += stampedText(rows, fact.storedNs);
     }
     if (body !== "") await store.insert({ table, columns, body: Buffer.from(body) });
   }

@@ -1,5 +1,5 @@
 import { kindTables, knownPayload } from "../src/ingest/kinds.ts";
-import { reportRows } from "../src/ingest/rows.ts";
+import { reportRows, stampedText } from "../src/ingest/rows.ts";
 import { openChdb } from "../src/store/chdb.ts";
 import { prepareSchema } from "../src/store/schema.ts";
 import type { Store } from "../src/store/store.ts";
@@ -42,7 +42,7 @@ test("what was stored before the retention began goes, of every kind, and nothin
     const report = reportFrom(from, 1n, payload);
     const rows = reportRows(report, knownPayload(report)!, nowNs(), 0n);
     for (const stamp of stamps) {
-      const body = Buffer.from(rows.rows.map((row) => `${row},${stamp}]\n`).join(""));
+      const body = Buffer.from(stampedText(rows, stamp));
       await store.insert({ table: rows.table, columns: rows.columns, body });
     }
   }

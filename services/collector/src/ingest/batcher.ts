@@ -3,7 +3,7 @@ import type { StoreClock } from "../clock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { Refusal } from "./refusal.ts";
 import type { ReportKey } from "./report-key.ts";
-import type { ReportRows } from "./rows.ts";
+import { type ReportRows, stampedText } from "./rows.ts";
 import type { Touched } from "./touched.ts";
 
 /** Rows of one insert, unless one report alone has more. */
@@ -73,8 +73,8 @@ export class Batcher {
   add(key: ReportKey, rows: ReportRows): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#items.push({ key, rows, addedMs: performance.now(), resolve, reject });
-    this.#size += rows.size;
-    this.#rows += rows.rows.length;
+    this.#size += rows.text.length;
+    this.#rows += rows.count;
     if (this.#full()) this.#wake?.();
     this.#running ??= this.#run();
     return promise;
@@ -95,7 +95,7 @@ export class Batcher {
       await this.#insert(batch).catch((error: unknown) => {
         for (const item of batch) item.reject(error);
       });
-      this.#size -= batch.reduce((sum, { rows }) => sum + rows.size, 0);
+      this.#size -= batch.reduce((sum, { rows }) => sum + rows.text.length, 0);
     }
     this.#running = undefined;
   }
@@ -114,14 +114,14 @@ export class Batcher {
     let full = false;
     for (const item of this.#items) {
       const { rows: next } = item;
-      const over = rows + next.rows.length > MAX_BATCH_ROWS || size + next.size > MAX_BATCH_SIZE;
+      const over = rows + next.count > MAX_BATCH_ROWS || size + next.text.length > MAX_BATCH_SIZE;
       if (next.table === table && over && batch.length > 0) full = true;
       if (full || next.table !== table) {
         rest.push(item);
         continue;
       }
-      rows += next.rows.length;
-      size += next.size;
+      rows += next.count;
+      size += next.text.length;
       batch.push(item);
     }
     this.#items = rest;
@@ -182,7 +182,7 @@ export class Batcher {
   #succeeded(batch: readonly Item[]): void {
     this.stats.inserts++;
     for (const { rows, resolve } of batch) {
-      this.stats.insertedRows += rows.rows.length;
+      this.stats.insertedRows += rows.count;
       resolve();
     }
     this.#onStored({
@@ -205,8 +205,6 @@ export class Batcher {
 
 function insertOf(batch: readonly Item[], stamp: bigint) {
   const [first] = batch;
-  const ending = `,${stamp}]\n`;
-  let body = "";
-  for (const { rows } of batch) for (const row of rows.rows) body += row + ending;
-  return { table: first?.rows.table ?? "", columns: first?.rows.columns ?? [], body: Buffer.from(body) };
+  const body = Buffer.from(batch.map(({ rows }) => stampedText(rows, stamp)).join(""));
+  return { table: first?.rows.table ?? "", columns: first?.rows.columns ?? [], body };
 }

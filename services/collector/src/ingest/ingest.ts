@@ -151,7 +151,7 @@ export class Ingest {
     const rows = reportRows(report, payload, arrivedNs, offsetNs);
     await this.batcher.add(key, rows);
     const count = this.stats.kinds.get(key.kind) ?? { reports: 0, rows: 0 };
-    this.stats.kinds.set(key.kind, { reports: count.reports + 1, rows: count.rows + rows.rows.length });
+    this.stats.kinds.set(key.kind, { reports: count.reports + 1, rows: count.rows + rows.count });
     boot.sequences(key.kind).add(Number(key.sequence));
     this.#onReport?.(report);
     return { status: "stored" };

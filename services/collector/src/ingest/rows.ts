@@ -7,10 +7,10 @@ import type { Touched } from "./touched.ts";
 export interface ReportRows extends Touched {
   readonly table: string;
   readonly columns: readonly string[];
-  /** Each an open JSON array without its last value, the time of storing. */
-  readonly rows: readonly string[];
-  /** Characters in `rows`. */
-  readonly size: number;
+  /** A line for each row: an open JSON array without its last value, the time of storing. */
+  readonly text: string;
+  /** Lines in `text`. */
+  readonly count: number;
 }
 
 /**
@@ -26,6 +26,12 @@ export function reportRows(
   clockOffsetNs: bigint,
 ): ReportRows {
   const rows = headedRows(report, arrivedNs, clockOffsetNs, payload.rows());
-  const size = rows.reduce((sum, row) => sum + row.length, 0);
-  return { table: payload.table, columns: payload.columns, rows, size, ...payload.touched() };
+  // One text: as many small ones they would wait in several times the memory.
+  const text = `${rows.join("\n")}\n`;
+  return { table: payload.table, columns: payload.columns, text, count: rows.length, ...payload.touched() };
+}
+
+/** The lines of complete rows. */
+export function stampedText({ text }: ReportRows, storedNs: bigint): string {
+  return text.replaceAll("\n", `,${storedNs}]\n`);
 }
