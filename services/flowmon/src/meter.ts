@@ -48,6 +48,8 @@ export class Meter implements Disposable {
     using open = BpfObject.open(flowmonSpec);
     const l2Length = linkHeaderLength(options.device, linkType);
     configure(open, { ...options, l2Length, own: options.ingress && linkType !== LOOPBACK });
+    // What is not attached need not be verified either, which takes a good part of the start.
+    for (const direction of DIRECTIONS) open.program(`flowmon_${direction}`).setAutoload(options[direction]);
     this.#object = open.load();
     try {
       const rests = this.#object.map("rests");

@@ -53,7 +53,7 @@ describePrivileged("what is counted", () => {
       40n,
     ],
   ])("%s", (name, data, l3Bytes, payloadBytes) => {
-    using rig = new Rig();
+    using rig = new Rig({ egress: true });
     rig.send(data, START_NS);
     rig.send(data, START_NS + 1n, {}, "egress");
     expect([...rig.flows().keys()].toSorted()).toEqual([`egress ${name}`, name].toSorted());
@@ -121,7 +121,7 @@ describePrivileged("what is counted", () => {
   });
 
   test("what comes from the interface's own addresses, any of them, does not arrive", () => {
-    using rig = new Rig({ ownAddresses: ["10.0.0.9", "10.0.0.1", "2001:db8::1"] });
+    using rig = new Rig({ egress: true, ownAddresses: ["10.0.0.9", "10.0.0.1", "2001:db8::1"] });
     rig.send(udp(new Uint8Array(1)), START_NS);
     rig.send(udp6(new Uint8Array(1)), START_NS);
     rig.send(udp(new Uint8Array(1)), START_NS, {}, "egress");
@@ -192,7 +192,7 @@ describePrivileged("the table", () => {
   });
 
   test("overflow is of one interval, direction and protocol", () => {
-    using rig = new Rig({ tableSize: 1 });
+    using rig = new Rig({ egress: true, tableSize: 1 });
     rig.send(from(1), START_NS);
     rig.send(from(2), START_NS);
     rig.send(tcp(1, 10), START_NS, {}, "egress");

@@ -20,6 +20,8 @@ const NEVER_NS = 1n << 62n;
 export interface RigOptions extends Partial<Omit<KernelConfig, "own" | "l2Length">> {
   readonly file?: Partial<ConfigFile>;
   readonly ownAddresses?: readonly string[];
+  /** Packets will leave, too. */
+  readonly egress?: boolean;
 }
 
 /** Where numbers are in the tests unless they say otherwise: the payload's first four octets. */
@@ -35,8 +37,9 @@ afterAll(() => {
   idle.clear();
 });
 
-function load(config: Omit<KernelConfig, "l2Length">): Loaded {
+function load({ egress, ...config }: Omit<KernelConfig, "l2Length"> & { readonly egress: boolean }): Loaded {
   using open = BpfObject.open(flowmonClockSpec);
+  open.program("flowmon_egress").setAutoload(egress);
   configure(open, { l2Length: 14, ...config });
   return open.load();
 }
@@ -56,6 +59,7 @@ export class Rig implements Disposable {
       rtp: { recognise: false, ports: [] },
       tableSize: 1024,
       own: ownAddresses.length > 0,
+      egress: false,
       ...given,
     };
     this.#loss = config.loss;
