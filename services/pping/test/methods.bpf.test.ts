@@ -1,5 +1,5 @@
 import { describePrivileged } from "@waymark/testkit";
-import { closeRigs, dns, echo, IPV4, IPV6, quic, Rig, tcp } from "./rig.ts";
+import { ALL, closeRigs, dns, echo, IPV4, IPV6, quic, Rig, tcp } from "./rig.ts";
 
 const [OUT, IN] = [true, false];
 
@@ -11,7 +11,7 @@ describePrivileged("ICMP, DNS and QUIC", () => {
     ["ICMPv6", IPV6, "pping_ingress"],
     ["ICMP at XDP", IPV4, "pping_xdp"],
   ] as const)("%s echo, requests from either side", (_name, pair, ingress) => {
-    using rig = new Rig({ icmp: true });
+    using rig = new Rig(ALL);
     rig.see("pping_egress", echo(pair, OUT, true, 7, 1));
     rig.see(ingress, echo(pair, IN, false, 7, 2));
     rig.see(ingress, echo(pair, IN, false, 7, 1));
@@ -25,7 +25,7 @@ describePrivileged("ICMP, DNS and QUIC", () => {
   });
 
   test("DNS by 5-tuple and identifier; a query that was repeated tells nothing, however often", () => {
-    using rig = new Rig({ dns: true });
+    using rig = new Rig(ALL);
     rig.see("pping_egress", dns(IPV4, OUT, true, 1));
     rig.see("pping_egress", dns(IPV4, OUT, true, 2));
     rig.see("pping_ingress", dns(IPV4, IN, false, 2));
@@ -37,7 +37,7 @@ describePrivileged("ICMP, DNS and QUIC", () => {
   });
 
   test("the spin bit: a sample an edge, surer the longer its run; a bit at random is not believed", () => {
-    using rig = new Rig({ quic: true });
+    using rig = new Rig(ALL);
     rig.see("pping_ingress", quic(IPV4, IN, undefined));
     for (let edge = 0; edge < 4; edge++) {
       for (let i = 0; i < 12; i++) rig.see("pping_ingress", quic(IPV4, IN, edge % 2 === 1));
@@ -56,7 +56,7 @@ describePrivileged("TCP sequence numbers", () => {
   const rtts = (rig: Rig) => rig.told().filter((line) => line.startsWith("rtt"));
   const sample = "rtt tcp_sequence 10.0.0.2:80+10.0.0.1:4000";
   const opened = () => {
-    const rig = new Rig({ sequence: true, includeSyn: false });
+    const rig = new Rig({ sequence: true });
     rig.see("pping_egress", tcp(IPV4, OUT, { bytes: 100, seq: 0xffff_ff00 }));
     rig.see("pping_ingress", tcp(IPV4, IN, { ack: 0xffff_ff64 }));
     expect(rtts(rig)).toEqual([]);
@@ -141,7 +141,7 @@ describePrivileged("TCP handshakes", () => {
   test.each([{}, { ts: [7, 7] as const }])(
     "SYN to SYN/ACK and SYN/ACK to ACK, with and without time stamps",
     (more) => {
-      using rig = new Rig({ handshake: true, includeSyn: false });
+      using rig = new Rig({ handshake: true });
       rig.see("pping_egress", syn(more));
       rig.see("pping_ingress", synAck(more));
       rig.see("pping_egress", last(more));

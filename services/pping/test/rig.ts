@@ -50,15 +50,20 @@ export const NONE: MeasurementOptions = {
 
 type RigOptions = Partial<MeasurementOptions> & { readonly l2Length?: number };
 
+/** Everything that goes together; fewer kinds of programs are sooner loaded. */
+export const ALL = { tcp: true, icmp: true, dns: true, quic: true } as const;
+
 /** Loaded programs by their options: to load them takes an emulated machine seconds. */
 const loaded = new Map<string, { object: BpfObject<typeof ppingSpec>; ring: BpfRingBuffer<PpingEvent> }>();
 
 function load(options: RigOptions) {
-  const key = JSON.stringify(options, (_name, value) => (typeof value === "bigint" ? String(value) : value));
+  const measurement = measurementOf({ ...NONE, ...options });
+  const parts = [measurement, options.l2Length];
+  const key = JSON.stringify(parts, (_name, value) => (typeof value === "bigint" ? String(value) : value));
   const known = loaded.get(key);
   if (known !== undefined) return known;
   using open = BpfObject.open(ppingSpec);
-  configure(open, measurementOf({ ...NONE, ...options }), options.l2Length ?? 14);
+  configure(open, measurement, options.l2Length ?? 14);
   const object = open.load();
   const made = { object, ring: object.ringBuffer("events") };
   loaded.set(key, made);

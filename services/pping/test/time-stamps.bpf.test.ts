@@ -1,5 +1,5 @@
 import { describePrivileged } from "@waymark/testkit";
-import { closeRigs, echo, type Hook, IPV4, IPV6, type Pair, Rig, tcp } from "./rig.ts";
+import { ALL, closeRigs, echo, type Hook, IPV4, IPV6, type Pair, Rig, tcp } from "./rig.ts";
 
 const [OUT, IN] = [true, false];
 
@@ -116,6 +116,8 @@ describePrivileged("TCP time stamps", () => {
     // A thousandth of a round trip is always over, whatever --rate-limit says.
     using often = new Rig({ rateLimit: 3_600_000_000_000n, rttRate: 0.001 });
     expect(exchange(often)).toBe(49);
+    using smoothed = new Rig({ rateLimit: 3_600_000_000_000n, rttRate: 0.001, rttType: "smoothed" });
+    expect(exchange(smoothed)).toBe(49);
   });
 });
 
@@ -171,7 +173,7 @@ describePrivileged("flows", () => {
   });
 
   test("an open flow that is silent for 300 s is closed by its time-out, an echo's after 30 s", () => {
-    using rig = new Rig({ tcp: true, icmp: true });
+    using rig = new Rig(ALL);
     open(rig);
     rig.see("pping_egress", echo(IPV4, OUT, true, 9, 1));
     rig.see("pping_ingress", echo(IPV4, IN, false, 9, 1));
