@@ -9,7 +9,7 @@ import { filesBelow } from "../lib/stamp.mjs";
 import { runInGuest } from "./guest.mjs";
 import { provideKernel, whyNotHere } from "./kernel.mjs";
 
-const DEADLINE_MS = 600_000;
+const DEADLINE_MS = 1_800_000;
 const TEST_TIMEOUT_MS = 300_000;
 const REPORT = "jest.json";
 
