@@ -36,6 +36,8 @@ interface Place {
   readonly table: FlowTable;
   readonly unseen: UnseenPackets;
   filtered: Counts;
+  /** Kernel memory of the table that was read last. */
+  tableBytes: number;
   /** Somebody's program runs in front of ours; said once. */
   displaced: boolean;
 }
@@ -65,6 +67,7 @@ export class Agent {
       }),
       unseen: new UnseenPackets(),
       filtered: { packets: 0, l3Bytes: 0, l2Bytes: 0 },
+      tableBytes: meter.tableMemory(),
       displaced: false,
     }));
     this.#sink = {
@@ -92,9 +95,18 @@ export class Agent {
 
   /** What is kept now, for metrics. */
   gauges(): Metric[] {
-    const samples = this.#places.map(({ table }) => ({ labels: { interface: table.device }, value: table.size }));
-    const help = "Flows that are kept: those that go on.";
-    return [{ name: "waymark_tcflows_flows", help, type: "gauge", samples }];
+    const gauge = (name: string, help: string, of: (place: Place) => number): Metric => ({
+      ...{ name, help, type: "gauge" },
+      samples: this.#places.map((place) => ({ labels: { interface: place.meter.device }, value: of(place) })),
+    });
+    return [
+      gauge("waymark_tcflows_flows", "Flows that are kept: those that go on.", ({ table }) => table.size),
+      gauge(
+        "waymark_tcflows_table_bytes",
+        "Kernel memory of the table that was read last.",
+        (place) => place.tableBytes,
+      ),
+    ];
   }
 
   /** Runs until the signal is aborted; then detaches, and tells what was counted last. @throws what ended it otherwise */
@@ -166,6 +178,7 @@ export class Agent {
       flows += batch.count;
       table.absorb(batch);
     }
+    if (taken) place.tableBytes = taken.info().memoryBytes;
     const before = table.overflowPackets;
     table.absorbOverflow(meter.overflow(), this.#lastReadNs, readNs);
     const filtered = meter.filtered();

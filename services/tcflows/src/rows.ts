@@ -79,16 +79,16 @@ export class RowMaker {
   }
 
   #add(rows: Map<string, Row>, view: FlowView): void {
-    if (this.#options.dedup && view.duplicate) return;
-    const forward = this.#options.keyOf(view.id, view.device);
-    const reverse = this.#options.biflow ? reverseId(view.id) : undefined;
-    const backward = reverse === undefined ? forward : this.#options.keyOf(reverse, view.device);
+    const { dedup, biflow, keyOf } = this.#options;
+    if (dedup && view.duplicate) return;
+    const forward = keyOf(view.id, view.device);
+    const reverse = biflow ? reverseId(view.id) : undefined;
+    const backward = reverse === undefined ? forward : keyOf(reverse, view.device);
     const key = backward < forward ? backward : forward;
-    const row = rowOf(view);
     const before = rows.get(key);
-    if (!before) rows.set(key, row);
-    else
-      rows.set(key, this.#options.biflow && !this.#sameWay(before, forward) ? meet(before, row) : merge(before, row));
+    if (before === undefined) rows.set(key, rowOf(view));
+    else if (biflow && !this.#sameWay(before, forward)) rows.set(key, meet(before, rowOf(view)));
+    else rows.set(key, merge(before, rowOf(view)));
   }
 
   #sameWay({ id, device }: Row, key: string): boolean {
@@ -96,10 +96,22 @@ export class RowMaker {
   }
 }
 
+/** Written out: there may be a million of them. */
 function rowOf(view: FlowView): Row {
-  const { id, device, packets, l3Bytes, l2Bytes, startNs, lastNs, tcpFlags, end } = view;
-  const counts = { packets, l3Bytes, l2Bytes, back: NOTHING };
-  return { id, device, ...counts, startNs, lastNs, tcpFlags, open: end === undefined ? 1 : 0, end, view };
+  return {
+    id: view.id,
+    device: view.device,
+    packets: view.packets,
+    l3Bytes: view.l3Bytes,
+    l2Bytes: view.l2Bytes,
+    back: NOTHING,
+    startNs: view.startNs,
+    lastNs: view.lastNs,
+    tcpFlags: view.tcpFlags,
+    open: view.end === undefined ? 1 : 0,
+    end: view.end,
+    view,
+  };
 }
 
 /** Both together, the same way round. */

@@ -96,6 +96,7 @@ describePrivileged("the tcflows command", () => {
     };
     expect(JSON.parse(await get("/healthz"))).toMatchObject({ healthy: true, measuring: true });
     const filtered = /^waymark_tcflows_filtered_packets_total\{.*\} (\d+)$/m;
+    expect(await get("/metrics")).toMatch(/^waymark_tcflows_table_bytes\{interface="eth0"\} [1-9]\d+$/m);
     await waitFor(async () => Number(filtered.exec(await get("/metrics"))?.[1] ?? 0) >= 30, {
       deadlineMs: DEADLINE_MS,
     });
