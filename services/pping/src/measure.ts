@@ -60,32 +60,41 @@ export async function measure(
   warn(options, measurement, logger);
   const device = options.interface ?? defaultRouteInterface();
   const output = openOutput(options, measurement.format, stdout, logger);
+  let current: Session | undefined;
+  const stopReopening = onReopen(() => reopen(output, current, logger));
+  const setCurrent = (session: Session) => {
+    current = session;
+  };
   try {
     for (;;) {
       if (options.wait) await untilThere(device, signal, logger);
       if (signal.aborted) return;
       try {
-        return await observe(device, measurement, options, signal, { clock, stdout, onReopen }, output, logger);
+        return await observe({ device, measurement, options, clock, output, logger, setCurrent }, signal);
       } catch (error) {
         if (!options.wait || isThere(device)) throw error;
         logger.warn("the interface disappeared", { interface: device });
       }
     }
   } finally {
+    stopReopening();
     output.close();
   }
 }
 
+interface Stay {
+  readonly device: string;
+  readonly measurement: Measurement;
+  readonly options: MeasureOptions;
+  readonly clock: WallClock;
+  readonly output: Output;
+  readonly logger: Logger;
+  readonly setCurrent: (session: Session) => void;
+}
+
 /** One stay on the interface. */
-async function observe(
-  device: string,
-  measurement: Measurement,
-  options: MeasureOptions,
-  signal: AbortSignal,
-  { clock, onReopen }: Surroundings,
-  output: Output,
-  logger: Logger,
-): Promise<void> {
+async function observe(stay: Stay, signal: AbortSignal): Promise<void> {
+  const { device, measurement, options, clock, output, logger } = stay;
   const { ifindex } = interfaceInfo(device);
   const isReporting = options.report.length > 0;
   const taken = `a pping that reports runs on ${device} already; start this one without --report, or end the other`;
@@ -113,21 +122,19 @@ async function observe(
   });
   counters = () => session.counters();
   telemetry.follow(publisher, () => session.counters());
-  const stopReopening = onReopen(() => reopen(output, session, logger));
+  stay.setCurrent(session);
   try {
     await session.run(signal);
   } finally {
-    stopReopening();
     telemetry.end();
     await publisher.flush({ deadlineMs: FLUSH_MS });
     await publisher.close();
   }
 }
 
-function reopen(output: Output, session: Session, logger: Logger): void {
+function reopen(output: Output, session: Session | undefined, logger: Logger): void {
   try {
-    output.reopen();
-    session.announce();
+    if (output.reopen()) session?.announce();
   } catch (error) {
     logger.warn("the output stays where it was", { error: (error as Error).message });
   }

@@ -7,8 +7,11 @@ export interface Output {
   /** Records that could not be written. */
   readonly dropped: number;
   write(records: readonly string[]): void;
-  /** Opens a file anew, after it was moved away. @throws CommandError when it cannot; then it stays as it was */
-  reopen(): void;
+  /**
+   * Opens a file anew, after it was moved away; false where there is none.
+   * @throws CommandError when it cannot; then it stays as it was
+   */
+  reopen(): boolean;
   /** Ends the last record; nothing can be written any more. */
   close(): void;
 }
@@ -24,7 +27,7 @@ const MAX_WAITING = 16 * 1024 * 1024;
 
 /** Writes nowhere. */
 export function silentOutput(): Output {
-  return { dropped: 0, write() {}, reopen() {}, close() {} };
+  return { dropped: 0, write() {}, reopen: () => false, close() {} };
 }
 
 /** Writes to a stream. A reader that is too slow loses whole records, never parts. */
@@ -47,7 +50,7 @@ export function streamOutput(stream: TextStream, format: FormatName): Output {
       stream.write(isArray ? `${first ? "" : ","}${records.join(",")}` : `${records.join("\n")}\n`);
       first = false;
     },
-    reopen() {},
+    reopen: () => false,
     close() {
       if (isArray && !ended) stream.write("]\n");
       ended = true;
@@ -100,10 +103,11 @@ class FileOutput implements Output {
     }
   }
 
-  reopen(): void {
+  reopen(): boolean {
     const before = this.#file;
     this.#file = this.#open(this.#path);
     if (before !== undefined) closeSync(before.fd);
+    return true;
   }
 
   close(): void {
