@@ -4,6 +4,7 @@ import {
   Direction,
   FlowBatchSchema,
   FlowEndReason,
+  type FlowKey as FlowKeyMessage,
   FlowKeySchema,
   type FlowRecord as FlowRecordMessage,
   FlowRecordSchema,
@@ -78,28 +79,41 @@ export class RecordPublisher {
 
 const NO_ADDRESS = new Uint8Array(0);
 
-/** A record as it is published. */
+/** A record as it is published. Members are set one by one: `create` with all of them takes five times as long. */
 export function recordMessage(record: FlowRecord, wallNs: (ns: number) => bigint, hasLink: boolean): FlowRecordMessage {
-  const { source, destination, direction, ...key } = flowKey(record.id);
-  return create(FlowRecordSchema, {
-    flow: create(FlowKeySchema, {
-      ...key,
-      sourceAddress: source ?? NO_ADDRESS,
-      destinationAddress: destination ?? NO_ADDRESS,
-      interface: record.device,
-      direction: direction === "ingress" ? Direction.INGRESS : Direction.EGRESS,
-    }),
-    packets: BigInt(record.packets),
-    l3Bytes: BigInt(record.l3Bytes),
-    l2Bytes: hasLink ? BigInt(record.l2Bytes) : 0n,
-    firstNs: wallNs(record.firstNs),
-    lastNs: wallNs(record.lastNs),
-    flowStartNs: wallNs(record.startNs),
-    tcpFlags: record.tcpFlags,
-    sourceMac: hasLink ? macOctets(record.sourceMac) : NO_ADDRESS,
-    destinationMac: hasLink ? macOctets(record.destinationMac) : NO_ADDRESS,
-    dscp: record.dscp,
-    endReason: endReasonNumber(record.end),
-    duplicate: record.duplicate,
-  });
+  const message = create(FlowRecordSchema);
+  message.flow = keyMessage(record);
+  message.packets = BigInt(record.packets);
+  message.l3Bytes = BigInt(record.l3Bytes);
+  message.firstNs = wallNs(record.firstNs);
+  message.lastNs = wallNs(record.lastNs);
+  message.flowStartNs = wallNs(record.startNs);
+  message.tcpFlags = record.tcpFlags;
+  message.dscp = record.dscp;
+  message.endReason = endReasonNumber(record.end);
+  message.duplicate = record.duplicate;
+  if (!hasLink) return message;
+  message.l2Bytes = BigInt(record.l2Bytes);
+  message.sourceMac = macOctets(record.sourceMac);
+  message.destinationMac = macOctets(record.destinationMac);
+  return message;
+}
+
+function keyMessage({ id, device }: FlowRecord): FlowKeyMessage {
+  const key = flowKey(id);
+  const message = create(FlowKeySchema);
+  message.sourceAddress = key.source ?? NO_ADDRESS;
+  message.destinationAddress = key.destination ?? NO_ADDRESS;
+  message.protocol = key.protocol;
+  message.sourcePort = key.sourcePort;
+  message.destinationPort = key.destinationPort;
+  message.icmpType = key.icmpType;
+  message.icmpCode = key.icmpCode;
+  message.icmpId = key.icmpId;
+  message.vlanId = key.vlanId;
+  message.etherType = key.etherType;
+  message.interface = device;
+  message.direction = key.direction === "ingress" ? Direction.INGRESS : Direction.EGRESS;
+  message.overflow = key.overflow;
+  return message;
 }
