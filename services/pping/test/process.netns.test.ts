@@ -162,14 +162,15 @@ describePrivileged("the pping command", { tools: ["jq"] }, () => {
     const count = (told: Line[], prefix: string) =>
       rtts(told, prefix).reduce((sum, { count_rtt }) => sum + (count_rtt ?? 0), 0);
     expect([count(own, `${FAR}/32`), count(all, "0.0.0.0/0")]).toEqual([50, 50]);
-    const truth = rttsMs.toSorted((a, b) => a - b);
     for (const { min_rtt = 0, median_rtt = 0, max_rtt = 0 } of rtts(own, `${FAR}/32`)) {
       expect(min_rtt).toBeGreaterThanOrEqual(2_000_000);
       expect(median_rtt).toBeGreaterThanOrEqual(min_rtt);
       expect(median_rtt).toBeLessThanOrEqual(max_rtt);
-      // ping rounds to three digits.
-      expect(max_rtt).toBeLessThanOrEqual((truth.at(-1) ?? 0) * 1.005e6);
     }
+    // The least one: a busy host delays the programs and ping differently.
+    const least = Math.min(...rtts(own, `${FAR}/32`).map(({ min_rtt = 0 }) => min_rtt));
+    const truth = Math.min(...rttsMs) * 1e6;
+    expect(Math.abs(least - truth)).toBeLessThanOrEqual(Math.max(50_000, 0.05 * truth));
     const icmp = own.reduce((sum, line) => sum + (line.protocol_counters?.ICMP?.packets ?? 0), 0);
     const bytes = own.reduce((sum, line) => sum + (line.protocol_counters?.ICMP?.bytes ?? 0), 0);
     expect([icmp, bytes]).toEqual([100, 100 * 84]);
