@@ -126,9 +126,17 @@ export function reverseId(id: FlowId): FlowId | undefined {
 
 const DIRECTION_AT = 37;
 const AFTER_VLAN = 40;
+const VERSION_AT = 46;
+/** Sources that anybody may use: `::` and `0.0.0.0`. */
+const NOBODY: ReadonlySet<string> = new Set(["\0".repeat(16), `${"\0".repeat(10)}\xff\xff${"\0".repeat(4)}`]);
 
-/** What the same packets have in common wherever they pass: everything but direction and VLAN. */
-export function tupleId(id: FlowId): string {
+/**
+ * What the same packets have in common wherever they pass: everything but direction and VLAN. Undefined where that does not
+ * tell them from others: without addresses, and from an unspecified one.
+ */
+export function tupleId(id: FlowId): string | undefined {
+  const version = id.charCodeAt(VERSION_AT);
+  if ((version !== 4 && version !== 6) || NOBODY.has(id.slice(0, 16))) return undefined;
   return id.slice(0, DIRECTION_AT) + id.slice(AFTER_VLAN);
 }
 

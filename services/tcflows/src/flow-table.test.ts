@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { TcflowsCount } from "../bpf/tcflows.gen.ts";
 import { batchOf } from "../test/batches.ts";
-import { ipFlow } from "../test/flow-id.ts";
+import { idOfKey, ipFlow } from "../test/flow-id.ts";
 import { flowKey, overflowId } from "./flow-key.ts";
 import type { FlowRecord, FlowView } from "./flow-record.ts";
 import { FlowTable, type FlowTableOptions } from "./flow-table.ts";
@@ -229,6 +229,19 @@ describe("a flow on two interfaces", () => {
       ["eth0", false],
       ["eth1", true],
     ]);
+  });
+
+  test("is not taken for another's: without addresses, or from an unspecified one, packets only look alike", () => {
+    const { eth0, eth1 } = router();
+    const sink = new Sink();
+    const dhcp = ipFlow(17, "0.0.0.0:68", "255.255.255.255:67");
+    const alike = [idOfKey({ ether_type: 0x806 }), dhcp, ipFlow(58, "[::]:0", "[ff02::16]:0")];
+    for (const table of [eth0, eth1]) {
+      table.absorb(batchOf(alike.map((id) => [id, passed(1, 0.1, 0.1)])));
+      table.absorbOverflow([{ direction: "egress", protocol: 6, packets: 1, l3Bytes: 40, l2Bytes: 54 }], 0, SECOND);
+      table.finish(2 * SECOND, sink);
+    }
+    expect(sink.records.map(({ duplicate }) => duplicate)).toEqual(new Array(8).fill(false));
   });
 
   test("stays with its owner until both have ended, and may then be the other's", () => {

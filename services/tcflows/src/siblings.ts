@@ -24,6 +24,7 @@ export class Siblings {
   /** A flow begins. */
   join(id: FlowId, device: string, startNs: number): void {
     const tuple = tupleId(id);
+    if (tuple === undefined) return;
     const family = this.#families.get(tuple);
     if (family) family.members.push({ id, device, startNs });
     else this.#families.set(tuple, { members: [{ id, device, startNs }] });
@@ -32,8 +33,8 @@ export class Siblings {
   /** A flow has ended. */
   leave(id: FlowId, device: string): void {
     const tuple = tupleId(id);
-    const family = this.#families.get(tuple);
-    if (!family) return;
+    const family = tuple === undefined ? undefined : this.#families.get(tuple);
+    if (tuple === undefined || !family) return;
     const at = family.members.findIndex((member) => isSame(member, id, device));
     if (at >= 0) family.members.splice(at, 1);
     if (family.members.length === 0) this.#families.delete(tuple);
@@ -44,7 +45,8 @@ export class Siblings {
    * interfaces began: only then have all of them told that they see it.
    */
   isDuplicate(id: FlowId, device: string, readNs: number): boolean {
-    const family = this.#families.get(tupleId(id));
+    const tuple = tupleId(id);
+    const family = tuple === undefined ? undefined : this.#families.get(tuple);
     if (!family) return false;
     const owner = family.owner ?? first(family.members);
     if (owner && owner.startNs < readNs) family.owner = owner;

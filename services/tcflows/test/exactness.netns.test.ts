@@ -89,7 +89,7 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
-describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethtool", "ping"] }, () => {
+describePrivileged("every flow", { tools: ["tshark", "tcpdump", "iperf3", "ethtool", "ping", "ss"] }, () => {
   test.each(scenarios)(
     "equals tshark to the packet and byte: $name",
     async ({ offloads, traffic }) => {
