@@ -73,6 +73,25 @@ describePrivileged("sender and reflector", { tools: ["ip", "ping", "script"] }, 
     }
   });
 
+  test("idle sessions make room for others", async () => {
+    await using path = await StampPath.create();
+    const reflector = await path.reflector(["--stateful", "--session-table", "1", "--session-timeout", "1"]);
+    const send = async (ssid: string) => {
+      const { summaries } = await path.sender([FAR[0], "-c", "3", "-i", "0.02", "-w", "0.2", "--ssid", ssid]);
+      return summaries[0]?.received_packets;
+    };
+    expect(await send("1")).toBe(3);
+    // the first session is young, unless this machine took a second for what takes milliseconds
+    const second = await send("2");
+    await waitFor(async () => (await send("3")) === 3 || undefined, {
+      deadlineMs: DEADLINE_MS,
+      what: "room for a session",
+    });
+    await reflector.stop();
+    const { table_full } = JSON.parse(reflector.stderr.at(-1) ?? "{}") as { readonly table_full?: string };
+    if (second === 0) expect(Number(table_full)).toBeGreaterThanOrEqual(3);
+  });
+
   test("Ctrl-C waits for what is under way, and prints the summary", async () => {
     await using path = await StampPath.create();
     await path.reflector();
@@ -201,6 +220,19 @@ describePrivileged("clocks that differ", { tools: ["ip", "ping"] }, () => {
     expect([before > 0, before < 1e9, after < -59e9]).toEqual([true, true, true]);
     for (const { round_trip_ns } of answers) expect(Math.abs(Number(round_trip_ns))).toBeLessThan(30e9);
     expect(lines.at(-1)).toMatchObject({ type: "summary", lost_packets: 0, late_packets: 0 });
+  });
+
+  test("--enforce-ptp wants a PTP daemon that runs", async () => {
+    await using path = await StampPath.create();
+    const argv = ["reflector", DEVICE, "--enforce-ptp"];
+    const without = path.spawn(path.far, argv, { skewMs: 0 });
+    expect(await without.exited).toMatchObject({ code: 3 });
+    expect(without.stderr).toEqual([expect.stringMatching(/--enforce-ptp.*ptp4l/)]);
+    const daemon = join(path.lab.folder, "ptp4l");
+    await path.far.exec(["cp", "/bin/sleep", daemon]);
+    path.far.spawn([daemon, "60"]);
+    const started = path.spawn(path.far, argv, { skewMs: 0 });
+    await started.waitForLine(/"reflecting"/, { deadlineMs: DEADLINE_MS, stream: "stderr" });
   });
 
   test("--enforce-sync does not start on a clock that is not synchronised", async () => {
