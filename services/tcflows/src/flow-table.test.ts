@@ -145,6 +145,8 @@ test("flows beyond the limit, and what the kernel had no room for, are in record
   table.absorb(batchOf([WEB, DNS, ...more].map((id) => [id, passed(10, 0, 0.5)])));
   const sum = { packets: 7, l3Bytes: 700, l2Bytes: 798 };
   table.absorbOverflow([{ direction: "egress", protocol: 6, ...sum }], 0, SECOND);
+  // read while a program was counting: its bytes, but not yet its packets
+  table.absorbOverflow([{ direction: "egress", protocol: 6, packets: 7, l3Bytes: 900, l2Bytes: 1026 }], 0, SECOND);
   table.absorbOverflow([{ direction: "egress", protocol: 6, packets: 9, l3Bytes: 900, l2Bytes: 1026 }], 0, SECOND);
   table.absorbOverflow([{ direction: "ingress", protocol: undefined, ...sum }], 0, SECOND);
   table.finish(2 * SECOND, sink);

@@ -93,7 +93,8 @@ export class FlowTable {
     for (const { direction, protocol, ...sum } of sums) {
       const id = overflowId(direction, protocol);
       const before = this.#overflow.get(id) ?? { packets: 0, l3Bytes: 0, l2Bytes: 0 };
-      if (sum.packets === before.packets && sum.l2Bytes === before.l2Bytes) continue;
+      // A program between its packets and its bytes: these come with the next packet.
+      if (sum.packets === before.packets) continue;
       this.#overflow.set(id, sum);
       const packets = sum.packets - before.packets;
       this.#countOverflow(id, packets, sum.l3Bytes - before.l3Bytes, sum.l2Bytes - before.l2Bytes, fromNs, toNs);
