@@ -14,7 +14,7 @@ import { type ProtocolClass, protocolClass } from "../src/protocol-class.ts";
 import { parseRule, type Rule } from "../src/rule.ts";
 import { Rig } from "./rig.ts";
 
-const PACKETS = 4000;
+const PACKETS = 1500;
 const CHUNK = 500;
 const START_NS = 1_000_000n;
 const SEED = Number(process.env["SEED"] ?? 1);
@@ -160,7 +160,7 @@ describePrivileged("the packet program and plain code", () => {
     }
     const names = [...wanted.keys()];
     expect(names).toEqual(expect.arrayContaining(["not_ip", "unparsable", "other_protocol"]));
-    expect(names.length).toBeGreaterThan(100);
+    expect(names.length).toBeGreaterThan(50);
   });
 });
 
