@@ -95,7 +95,10 @@ static __always_inline struct pping_packet *pping_fresh_packet(__u32 ifindex)
 
 	if (!p)
 		return 0;
-	__builtin_memset(p, 0, sizeof(*p));
+	/* Key and wire are written before they are read, whatever the packet is. */
+	__builtin_memset(&p->now, 0, sizeof(*p) - __builtin_offsetof(struct pping_packet, now));
+	p->key.vlan_id = 0;
+	p->key._pad = 0;
 	p->ifindex = ifindex;
 	return p;
 }

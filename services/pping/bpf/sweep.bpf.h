@@ -42,9 +42,7 @@ static long pping_sweep_stamp(struct bpf_map *map, const struct pping_stamp_key 
 
 static __always_inline int pping_is_over(const struct pping_direction *way, __u8 protocol, __u64 age)
 {
-	if (way->state == PPING_EMPTY)
-		return age > PPING_CLOSED_LIFETIME_NS;
-	if (way->state == PPING_CLOSED)
+	if (way->state == PPING_EMPTY || way->state == PPING_CLOSED)
 		return age > PPING_CLOSED_LIFETIME_NS;
 	if (way->state == PPING_WAIT_OPEN || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		return age > PPING_SHORT_LIFETIME_NS;
@@ -73,7 +71,8 @@ static long pping_sweep_flow(struct bpf_map *map, const struct pping_key *at, st
 	struct pping_key key;
 	__u64 age;
 
-	if (sweeping->now <= flow->seen_ns)
+	/* Most flows end here: one that has just been seen is not looked at any further. */
+	if (sweeping->now <= flow->seen_ns + PPING_CLOSED_LIFETIME_NS)
 		return 0;
 	__builtin_memcpy(&key, at, sizeof(key));
 	age = sweeping->now - flow->seen_ns;
