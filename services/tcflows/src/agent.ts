@@ -153,6 +153,7 @@ export class Agent {
     const stepNs = timeline.followClock();
     if (stepNs === 0n) return;
     this.#clockSteps++;
+    for (const { table } of this.#places) table.clockStepped(timeline.nowNs());
     logger.warn("wall clock stepped: times from here on are by the new one", { by_ms: Number(stepNs) / 1e6 });
   }
 

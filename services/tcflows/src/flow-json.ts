@@ -31,6 +31,7 @@ export function flowJson(row: Row, { biflow, wallNs }: JsonOptions): string {
       ? { source_mac: formatMac(view.sourceMac), destination_mac: formatMac(view.destinationMac) }
       : {}),
     ...(view?.duplicate && { duplicate: true }),
+    ...(view?.clockStepped && { clock_stepped: true }),
     state: row.open > 0 ? "open" : "ended",
     ...(row.open === 0 && { end_reason: row.end }),
   });

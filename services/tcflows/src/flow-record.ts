@@ -32,6 +32,8 @@ export interface FlowView extends Counts {
   readonly end: EndReason | undefined;
   /** The same packets are counted on another interface. */
   readonly duplicate: boolean;
+  /** The wall clock was stepped since the flow began. */
+  readonly clockStepped: boolean;
 }
 
 /** What passed of a flow since its last record: records of one flow follow each other and add up. */

@@ -73,6 +73,7 @@ test("reads the kernel's elements as the generated codec does", () => {
       sourceMac: 0xfedcba987654,
       end: undefined,
       duplicate: false,
+      clockStepped: false,
     },
   ]);
 });
@@ -161,6 +162,24 @@ test("flows beyond the limit, and what the kernel had no room for, are in record
     [true, "ingress", 0, 7, 798],
   ]);
   expect(table.overflowPackets).toBe(46);
+});
+
+test("flows that began before a step of the wall clock are marked, later ones are not", () => {
+  const table = tableOf();
+  const sink = new Sink();
+  table.absorb(batchOf([[WEB, passed(1, 0.5, 0.5)]]));
+  table.clockStepped(1 * SECOND);
+  table.absorb(
+    batchOf([
+      [DNS, passed(1, 1.5, 1.5)],
+      [WEB, passed(1, 1.6, 1.6)],
+    ]),
+  );
+  table.finish(2 * SECOND, sink);
+  expect(sink.records.map(({ id, clockStepped }) => [id === WEB, clockStepped])).toEqual([
+    [true, true],
+    [false, false],
+  ]);
 });
 
 test("with little room left, flows that pause make place", () => {

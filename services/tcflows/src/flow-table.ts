@@ -58,6 +58,7 @@ export class FlowTable {
   readonly #replaced: Ended[] = [];
   #countedPackets = 0;
   #overflowPackets = 0;
+  #steppedNs = Number.NEGATIVE_INFINITY;
   #cursor = 0;
 
   constructor(options: FlowTableOptions) {
@@ -80,6 +81,11 @@ export class FlowTable {
   /** Packets that found no room, here or in the kernel. */
   get overflowPackets(): number {
     return this.#overflowPackets;
+  }
+
+  /** The wall clock was stepped before `nowNs`: flows that began earlier are marked. */
+  clockStepped(nowNs: number): void {
+    this.#steppedNs = nowNs;
   }
 
   /** Adds what was counted in a table that is at rest. */
@@ -291,6 +297,7 @@ export class FlowTable {
       destinationMac: get(FIELD.destinationMac),
       end,
       duplicate: this.#options.siblings?.isDuplicate(id, this.device, readNs) ?? false,
+      clockStepped: get(FIELD.startNs) < this.#steppedNs,
     };
   }
 

@@ -22,7 +22,14 @@ function rig() {
 
 test("a record as it is published", () => {
   const id = ipFlow(6, "10.0.0.1:1000", "10.0.0.2:80", { vlan_id: 7 });
-  const record = recordOf(id, { tcpFlags: 0x13, dscp: 46, end: "rst", sourceMac: 0x020000000001, duplicate: true });
+  const record = recordOf(id, {
+    tcpFlags: 0x13,
+    dscp: 46,
+    end: "rst",
+    sourceMac: 0x020000000001,
+    duplicate: true,
+    clockStepped: true,
+  });
   expect(recordMessage(record, wallNs, true)).toMatchObject({
     flow: {
       sourceAddress: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1),
@@ -48,6 +55,7 @@ test("a record as it is published", () => {
     dscp: 46,
     endReason: FlowEndReason.END_OF_FLOW,
     duplicate: true,
+    clockStepped: true,
   });
 });
 

@@ -92,6 +92,7 @@ export function recordMessage(record: FlowRecord, wallNs: (ns: number) => bigint
   message.dscp = record.dscp;
   message.endReason = endReasonNumber(record.end);
   message.duplicate = record.duplicate;
+  message.clockStepped = record.clockStepped;
   if (!hasLink) return message;
   message.l2Bytes = BigInt(record.l2Bytes);
   message.sourceMac = macOctets(record.sourceMac);

@@ -4,7 +4,7 @@ import type { FlowRecord, FlowView } from "../src/flow-record.ts";
 export function viewOf(id: string, more: Partial<FlowView> = {}): FlowView {
   return {
     ...{ id, device: "eth0", packets: 7, l3Bytes: 700, l2Bytes: 798, startNs: 1e9, lastNs: 2e9 },
-    ...{ tcpFlags: 0, dscp: 0, sourceMac: 1, destinationMac: 2, end: undefined, duplicate: false },
+    ...{ tcpFlags: 0, dscp: 0, sourceMac: 1, destinationMac: 2, end: undefined, duplicate: false, clockStepped: false },
     ...more,
   };
 }

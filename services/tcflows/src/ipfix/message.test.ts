@@ -30,6 +30,7 @@ function record(id: string, more: Partial<FlowRecord> = {}): FlowRecord {
     destinationMac: 0xfe0000000002,
     end: "fin",
     duplicate: false,
+    clockStepped: false,
     ...more,
   };
 }
