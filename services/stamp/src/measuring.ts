@@ -5,7 +5,7 @@ import type { StampAnswerTlvs, StampEvent } from "../bpf/stamp_sender.gen.ts";
 import type { ReplyTlvs } from "./codec/reply-tlv.ts";
 import type { SenderOptions } from "./options.ts";
 import { pause } from "./pause.ts";
-import { delayPayloads, type ReportedSample } from "./publish.ts";
+import { delayPayloads, type ReportedSample, type ReportedSummary } from "./publish.ts";
 import type { SenderOutput } from "./sender-output.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Summary } from "./stats/summary.ts";
@@ -42,8 +42,8 @@ const GATHER_MS = 2;
 const NS_PER_MS = 1_000_000n;
 /** A wall clock that moved by more against CLOCK_MONOTONIC was set. */
 const STEP_NS = 1_000_000n;
-/** Samples that may wait for their report. */
-const MAX_SAMPLES = 100_000;
+/** As many samples go into a report. */
+const SAMPLES_AT_ONCE = 1400;
 
 /** What a sender does between start and end: sends when it is time, takes in what the programs tell, gives up, reports. */
 export class Measuring {
@@ -51,7 +51,6 @@ export class Measuring {
   readonly #stop = new AbortController();
   #offsetNs: bigint;
   #samples: ReportedSample[] = [];
-  #samplesDropped = 0n;
   #clockSteps = 0n;
   #failure: unknown;
 
@@ -71,7 +70,6 @@ export class Measuring {
       socket_failures: sum((session) => session.socketFailures),
       unmatched_answers: sum((session) => session.stats.unmatched),
       send_error_max_us: this.#sendErrorMaxUs(),
-      samples_dropped: this.#samplesDropped,
       clock_steps: this.#clockSteps,
     };
   }
@@ -172,13 +170,11 @@ export class Measuring {
     output.answer(session.view, event.length, answer, verdict);
     if (!options.samples || !verdict.delays) return;
     const reported = sessions.reported[event.session];
-    if (!reported || this.#samples.length >= MAX_SAMPLES) {
-      this.#samplesDropped++;
-      return;
-    }
+    if (!reported) return;
     const { forwardNs, backwardNs, roundTripNs } = verdict.delays;
     const { sequence, t1Ns: atNs } = answer;
     this.#samples.push({ session: reported, sequence, atNs, forwardNs, backwardNs, roundTripNs });
+    if (this.#samples.length >= SAMPLES_AT_ONCE) this.#publish([]);
   }
 
   /** Gives up what nobody can answer in time any more; shows and reports what is complete. */
@@ -198,16 +194,21 @@ export class Measuring {
   }
 
   #report(number: number, intervals: readonly Summary[]): void {
-    const { sessions, output, publisher, options, timelineNs } = this.#deps;
+    const { sessions, output, options, timelineNs } = this.#deps;
     const session = sessions.reported[number];
     const view = sessions.all[number]?.view;
     if (!session || !view || intervals.length === 0) return;
     const shiftNs = this.#offsetNs - timelineNs;
     for (const interval of intervals) output.interval(view, interval);
     const summaries = intervals.map((summary) => ({ session, summary, waitNs: options.wait, shiftNs }));
+    this.#publish(summaries);
+  }
+
+  /** Hands summaries, and the samples so far, to whoever delivers them. */
+  #publish(summaries: readonly ReportedSummary[]): void {
     const samples = this.#samples;
     this.#samples = [];
-    for (const payload of delayPayloads(summaries, samples)) publisher.publish(payload);
+    for (const payload of delayPayloads(summaries, samples)) this.#deps.publisher.publish(payload);
   }
 
   #finish(): void {

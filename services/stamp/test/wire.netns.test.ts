@@ -22,7 +22,7 @@ async function measure(wire: WireOptions, count: number, intervalS: number, ...m
   await path.acquaint();
   const before = await path.wire?.state();
   await using ends = await BothEnds.start(path);
-  const argv = [FAR[0], "-c", String(count), "-i", String(intervalS), "-w", "2", "--samples", ...more];
+  const argv = [FAR[0], "-c", String(count), "-i", String(intervalS), "-w", "1", "--samples", ...more];
   const { summaries, answers, code } = await path.sender(argv);
   expect(code).toBe(0);
   const after = await path.wire?.state();
