@@ -65,6 +65,7 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
   const counted = { intervals: 0n, counted_packets: 0n };
   const telemetry = new Telemetry(identity, () => counted, gauges);
   await using stack = new AsyncDisposableStack();
+  for (const device of measurement.devices) telemetry.watch(device);
   stack.use(await telemetry.serve(options.metrics, options.healthFile));
   const server = new GaugeServer(telemetry);
   stack.use(server);
