@@ -51,6 +51,12 @@ export function flowmon(ns: Namespace, ...args: readonly string[]): ManagedProce
   return ns.spawn([process.execPath, BIN, ...args], { env: { ...process.env, NODE_OPTIONS: "" } });
 }
 
+/** What a web server in a namespace answers on its loopback; empty if there is none. */
+export async function fetchIn(ns: Namespace, port: number, path = "/metrics"): Promise<string> {
+  const code = `fetch("http://127.0.0.1:${port}${path}").then((r) => r.text()).then(console.log, () => {})`;
+  return (await ns.exec([process.execPath, "-e", code])).stdout;
+}
+
 /** Sum of a figure over lines. */
 export function sum(lines: readonly FlowLine[], of: (line: FlowLine) => number): number {
   return lines.reduce((total, line) => total + of(line), 0);

@@ -12,7 +12,7 @@ import {
   sendFrames,
   waitFor,
 } from "@waymark/testkit";
-import { type FlowLine, FlowmonProcess, sum } from "./flowmon-process.ts";
+import { type FlowLine, FlowmonProcess, fetchIn, sum } from "./flowmon-process.ts";
 
 const DEVICE = "eth0";
 const NEAR = "10.85.0.1";
@@ -83,9 +83,9 @@ describePrivileged("on a link", () => {
     );
     await Promise.all(sends);
     const counted = async () => {
-      const { stdout } = await link.near.exec(["curl", "-s", "http://127.0.0.1:9100/metrics"]);
+      const text = await fetchIn(link.near, 9100);
       const values = REASONS.map(
-        (name) => new RegExp(`^waymark_flowmon_${name}_total\\{.*\\} (\\d+)`, "m").exec(stdout)?.[1],
+        (name) => new RegExp(`^waymark_flowmon_${name}_total\\{.*\\} (\\d+)`, "m").exec(text)?.[1],
       );
       return values.reduce((total, value) => total + Number(value), 0);
     };

@@ -10,7 +10,7 @@ import {
   sendDatagrams,
   waitFor,
 } from "@waymark/testkit";
-import { FlowmonProcess, flowmon, sum } from "./flowmon-process.ts";
+import { FlowmonProcess, fetchIn, flowmon, sum } from "./flowmon-process.ts";
 
 const CONTROLLER = fileURLToPath(new URL("../bin/monitor_controller.js", import.meta.url));
 const DEVICE = "eth0";
@@ -182,8 +182,7 @@ describePrivileged("the flowmon command", () => {
     await using net = await build();
     const file = join(net.lab.folder, "config.json");
     await writeFile(file, '{ "MONITOR_SERVER": "True" }');
-    const metrics = async (port: number) =>
-      (await net.near.exec(["curl", "-s", `http://127.0.0.1:${port}/metrics`], { allowFailure: true })).stdout;
+    const metrics = (port: number) => fetchIn(net.near, port);
     for (const [port, ...args] of [
       [9099, "-server_port", "127.0.0.1:9099"],
       [8080, "-conf", file],
