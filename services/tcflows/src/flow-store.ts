@@ -60,9 +60,14 @@ export class FlowStore {
   /** Nobody outside can choose keys that collide. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   /** Slot + 1 by hash, 0 where there is none; at most half of it is in use. */
-  #index = new Int32Array(FIRST_INDEX);
+  #index: Int32Array;
   #end = 0;
   #size = 0;
+
+  /** @param expected so many flows are entered without making the index larger */
+  constructor(expected = 0) {
+    this.#index = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(FIRST_INDEX, 2 * expected))));
+  }
 
   /** Flows that are kept now. */
   get size(): number {

@@ -50,7 +50,7 @@ const VALUE_BYTES = tcflowsCount.size;
 export class FlowTable {
   readonly device: string;
   readonly #options: FlowTableOptions;
-  readonly #store = new FlowStore();
+  readonly #store: FlowStore;
   readonly #baseLow: number;
   readonly #baseHigh: number;
   readonly #overflow = new Map<FlowId, Counts>();
@@ -64,6 +64,7 @@ export class FlowTable {
   constructor(options: FlowTableOptions) {
     this.device = options.device;
     this.#options = options;
+    this.#store = new FlowStore(options.limit / 2);
     this.#baseLow = Number(options.baseNs & 0xffff_ffffn);
     this.#baseHigh = Number(options.baseNs >> 32n);
   }
