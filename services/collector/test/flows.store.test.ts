@@ -68,6 +68,7 @@ function someRecord(flow: FlowKey): FlowRecord {
     endReason: random.below(6),
     sourceMac: random.once(4) ? new Uint8Array() : Uint8Array.from([2, 0, 0, 0, 0, random.below(3)]),
     duplicate: random.once(10),
+    clockStepped: random.once(10),
   });
 }
 
@@ -170,6 +171,10 @@ function rowJson(rows: readonly Fact[]) {
       rows.some((fact) => fact.record.duplicate),
     ),
     records: String(rows.length),
+    ...present(
+      "clockStepped",
+      rows.some((fact) => fact.record.clockStepped),
+    ),
   };
 }
 
@@ -355,6 +360,7 @@ describe("both directions as one", () => {
       firstTime: both.firstTime,
       lastTime: both.lastTime,
       duration: span(lastNs - start(forward)),
+      ...("clockStepped" in both && { clockStepped: true }),
       ...("endReason" in both ? { endReason: both.endReason } : { endReason: undefined }),
       records: both.records,
       reversePackets: String(sum(reverse, ({ packets }) => packets)),

@@ -59,6 +59,7 @@ export function flowRecordMessage(row: FlowRow): FlowRecord {
     dscp: row.dscp,
     endReason: row.endReason,
     duplicate: row.duplicate,
+    clockStepped: row.clockStepped,
     records: row.records,
   });
 }
@@ -75,6 +76,7 @@ export function biflowMessage({ forward, reverse }: BiflowRow): FlowRecord {
   message.endReason = last.endReason;
   message.records = forward.records + reverse.records;
   message.duplicate = forward.duplicate || reverse.duplicate;
+  message.clockStepped = forward.clockStepped || reverse.clockStepped;
   message.reversePackets = reverse.packets;
   message.reverseL3Bytes = reverse.l3Bytes;
   if (reverse.l2Bytes > 0n) message.reverseL2Bytes = reverse.l2Bytes;

@@ -1,7 +1,7 @@
 import type { FlowBatch, FlowRecord } from "@waymark/proto/report";
 import { flowKeyValues, NO_FLOW_KEY, NO_ITEM } from "./row-fields.ts";
 
-const NOTHING = `${NO_ITEM},${NO_FLOW_KEY},0,0,0,0,0,"","",0,0,false`;
+const NOTHING = `${NO_ITEM},${NO_FLOW_KEY},0,0,0,0,0,"","",0,0,false,false`;
 // Two octets as text.
 const HEX = Array.from({ length: 0x10000 }, (_, pair) => {
   const digits = pair.toString(16).padStart(4, "0");
@@ -18,7 +18,7 @@ function recordValues(record: FlowRecord, nth: number): string {
   return (
     `"record",${nth},${record.firstNs},${record.lastNs},${key},${record.packets},${record.l3Bytes},` +
     `${record.l2Bytes},${record.flowStartNs},${record.tcpFlags},"${macText(record.sourceMac)}",` +
-    `"${macText(record.destinationMac)}",${record.dscp},${record.endReason},${record.duplicate}`
+    `"${macText(record.destinationMac)}",${record.dscp},${record.endReason},${record.duplicate},${record.clockStepped}`
   );
 }
 

@@ -37,6 +37,7 @@ const side = (name: string, condition: string) => `
   argMaxIf(dscp, to_ns, ${condition}) AS ${name}_latest_dscp,
   argMaxIf(end_reason, to_ns, ${condition}) AS ${name}_latest_end,
   maxIf(duplicate, ${condition}) AS ${name}_is_duplicate,
+  maxIf(clock_stepped, ${condition}) AS ${name}_is_stepped,
   anyIf(icmp_type, ${condition}) AS ${name}_type, anyIf(icmp_code, ${condition}) AS ${name}_code`;
 
 const SUMS = `${side("a", "NOT turned")}, ${side("b", "turned")}`;
@@ -85,6 +86,7 @@ function sideRow(row: SqlRow, name: "a" | "b"): FlowRow {
     dscp: Number(text("latest_dscp")),
     endReason: Number(text("latest_end")),
     duplicate: Boolean(row[`${name}_is_duplicate`]),
+    clockStepped: Boolean(row[`${name}_is_stepped`]),
     records: integer(`${name}_records`),
   };
 }

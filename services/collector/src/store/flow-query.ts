@@ -30,6 +30,7 @@ export interface FlowRow {
   readonly dscp: number;
   readonly endReason: number;
   readonly duplicate: boolean;
+  readonly clockStepped: boolean;
   readonly records: bigint;
 }
 
@@ -69,7 +70,7 @@ const FLOW_SELECT = FLOW_IDENTITY.replace("seen_on", `${SEEN_ON} AS seen_on`);
 const RECORD = `${FLOW_SELECT}, from_ns AS first_ns, to_ns AS last_ns, flow_start_ns AS start_ns,
   packets AS sum_packets, l3_bytes AS sum_l3_bytes, l2_bytes AS sum_l2_bytes, tcp_flags AS flags,
   source_mac AS from_mac, destination_mac AS to_mac, dscp AS latest_dscp, end_reason AS latest_end,
-  duplicate AS is_duplicate, 1 AS records`;
+  duplicate AS is_duplicate, clock_stepped AS is_stepped, 1 AS records`;
 
 // Single records in the order of their size.
 const RECORDS_BY_SIZE = (conditions: Conditions, order: SumOrder) => `SELECT agent, ${RECORD} FROM flow_record
@@ -78,7 +79,7 @@ const RECORDS_BY_SIZE = (conditions: Conditions, order: SumOrder) => `SELECT age
 const SUMS = `min(from_ns) AS first_ns, max(to_ns) AS last_ns, min(flow_start_ns) AS start_ns,
   sum(packets) AS sum_packets, sum(l3_bytes) AS sum_l3_bytes, sum(l2_bytes) AS sum_l2_bytes,
   groupBitOr(tcp_flags) AS flags, argMax(source_mac, to_ns) AS from_mac, argMax(destination_mac, to_ns) AS to_mac,
-  argMax(dscp, to_ns) AS latest_dscp, argMax(end_reason, to_ns) AS latest_end, max(duplicate) AS is_duplicate,
+  argMax(dscp, to_ns) AS latest_dscp, argMax(end_reason, to_ns) AS latest_end, max(duplicate) AS is_duplicate, max(clock_stepped) AS is_stepped,
   count() AS records`;
 
 /** The sums of all records of a flow, or single records in another order than that of time. */
@@ -124,6 +125,7 @@ function flowRow(row: SqlRow): FlowRow {
     dscp: Number(row["latest_dscp"]),
     endReason: Number(row["latest_end"]),
     duplicate: Boolean(row["is_duplicate"]),
+    clockStepped: Boolean(row["is_stepped"]),
     records: integer("records"),
   };
 }

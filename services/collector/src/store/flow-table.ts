@@ -16,6 +16,7 @@ export const FLOW_TABLE: KindTable = {
     dscp: "UInt8 CODEC(ZSTD)",
     end_reason: "UInt8 CODEC(ZSTD)",
     duplicate: "Bool",
+    clock_stepped: "Bool",
   },
   computed: FLOW_ID,
 };
