@@ -8,11 +8,6 @@
 #define PPING_ENOMEM 12
 #define PPING_EEXIST 17
 
-static __always_inline int pping_is_active(__u32 state)
-{
-	return state == PPING_WAIT_OPEN || state == PPING_OPEN;
-}
-
 static __always_inline __u8 pping_opening_reason(const struct pping_packet *p)
 {
 	if (!(p->flags & PPING_TCP_SYN))

@@ -169,7 +169,8 @@ static __always_inline void pping_stamp(void *ctx, struct pping_flow *flow, stru
 		if (!pping_follow_sequence(flow, way, p))
 			return;
 	}
-	if (!p->can_stamp || p->method == PPING_QUIC_SPIN || !pping_is_active(way->state) || !pping_is_new(way, p))
+	/* Also of a closed direction: what was lost may be sent again behind its FIN. */
+	if (!p->can_stamp || p->method == PPING_QUIC_SPIN || !pping_is_new(way, p))
 		return;
 	if (p->ifindex && !config.include_local) {
 		if (!way->locality)

@@ -1,10 +1,23 @@
 import { Capture, describePrivileged, ping, readCapture, runIperf3, startIperf3Server } from "@waymark/testkit";
 import { flowOf, median, methodOf, type SampleLine, samplesOf } from "./event-lines.ts";
 import { type ReferenceSample, referenceSamples } from "./reference.ts";
-import { askDns, DEVICE, FAR, FAR6, measuring, NEAR, pping, startDnsServer, twoHosts } from "./two-hosts.ts";
+import {
+  askDns,
+  connectionsEnded,
+  DEVICE,
+  FAR,
+  FAR6,
+  measuring,
+  NEAR,
+  pping,
+  startDnsServer,
+  twoHosts,
+} from "./two-hosts.ts";
 
 const NS_PER_S = 1e9;
 const NS_PER_MS = 1e6;
+
+// With -c 0, as the plain reading has no time-outs either: 8 round trips are soon over when an answer is lost.
 
 /** Samples by method, side and flow. */
 function tally(samples: readonly { readonly key: string }[]): Record<string, number> {
@@ -57,13 +70,14 @@ describePrivileged(
         await startIperf3Server(far);
         await startDnsServer(far);
         await using capture = await Capture.start(lab, near, DEVICE, { filter: "ip or ip6" });
-        const agent = await measuring(pping(near, "-i", DEVICE, "-TClsr0", "--dns", "-F", "jsonl"));
+        const agent = await measuring(pping(near, "-i", DEVICE, "-TClsr0", "-c", "0", "--dns", "-F", "jsonl"));
         const [, pings, pings6] = await Promise.all([
           runIperf3(near, { to: FAR, seconds: 2, streams: 3, bitrate }),
           ping(near, FAR, { count: 20, intervalMs: 50 }),
           ping(near, FAR6, { count: 10, intervalMs: 50 }),
           askDns(near, FAR, 10),
         ]);
+        await connectionsEnded(hosts);
         await agent.stop();
         await capture.stop();
 
@@ -103,9 +117,10 @@ describePrivileged(
       const { lab, near, far } = hosts;
       await startIperf3Server(far);
       await using capture = await Capture.start(lab, near, DEVICE, { filter: "ip" });
-      const agent = await measuring(pping(near, "-i", DEVICE, "-lsr0", "-F", "jsonl"));
+      const agent = await measuring(pping(near, "-i", DEVICE, "-lsr0", "-c", "0", "-F", "jsonl"));
       await runIperf3(near, { to: FAR, seconds: 2, streams: 2, bitrate: 3_000_000 });
       await runIperf3(near, { to: FAR, seconds: 1, reverse: true, bitrate: 3_000_000 });
+      await connectionsEnded(hosts);
       await agent.stop();
       await capture.stop();
       const lines = samplesOf(agent.stdout);
@@ -125,6 +140,7 @@ describePrivileged(
       await using capture = await Capture.start(lab, near, DEVICE, { filter: "tcp" });
       const agent = await measuring(pping(near, "-i", DEVICE, "--sequence", "--handshake", "-r", "0", "-F", "jsonl"));
       await runIperf3(near, { to: FAR, seconds: 2, streams: 2, bitrate: 3_000_000 });
+      await connectionsEnded(hosts);
       await agent.stop();
       await capture.stop();
       const lines = samplesOf(agent.stdout);

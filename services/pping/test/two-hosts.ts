@@ -1,5 +1,13 @@
 import { fileURLToPath } from "node:url";
-import { type ManagedProcess, type Namespace, NetLab, type Offloads, Wire, type WireOptions } from "@waymark/testkit";
+import {
+  type ManagedProcess,
+  type Namespace,
+  NetLab,
+  type Offloads,
+  Wire,
+  type WireOptions,
+  waitFor,
+} from "@waymark/testkit";
 
 const BIN = fileURLToPath(new URL("../bin/pping.js", import.meta.url));
 const READY_MS = 30_000;
@@ -48,6 +56,26 @@ export async function measuring(child: ManagedProcess): Promise<ManagedProcess> 
     throw new Error(`${error.message}\n${child.stderr.join("\n")}`);
   });
   return child;
+}
+
+/** Waits until all connections have ended at both ends, so that no answer is on its way any more. */
+export async function connectionsEnded({ near, far }: TwoHosts): Promise<void> {
+  const states = [
+    "syn-sent",
+    "syn-recv",
+    "established",
+    "fin-wait-1",
+    "fin-wait-2",
+    "close-wait",
+    "last-ack",
+    "closing",
+  ];
+  const list = ["ss", "-Htan", ...states.flatMap((state) => ["state", state])];
+  const open = async (ns: Namespace) => (await ns.exec(list)).stdout.trim() !== "";
+  await waitFor(async () => !(await open(near)) && !(await open(far)), {
+    deadlineMs: READY_MS,
+    what: "the end of all connections",
+  });
 }
 
 const DNS_SERVER = `
