@@ -93,7 +93,7 @@ describePrivileged(
           "icmp.resptime or icmpv6.resptime",
         );
         const resptimes = echoes.map((row) => Number(row["icmp.resptime"] || row["icmpv6.resptime"]) * NS_PER_MS);
-        expectClose(median(rtts("icmp_echo")), median(resptimes));
+        expectClose(Math.min(...rtts("icmp_echo")), Math.min(...resptimes));
         // The least one: ping's own figures have its waiting for a processor in them.
         const pinged = Math.min(...pings.rttsMs, ...pings6.rttsMs) * NS_PER_MS;
         expectClose(Math.min(...rtts("icmp_echo")), pinged);
@@ -102,9 +102,16 @@ describePrivileged(
         const acks = await readCapture(capture.path, [...ACK_FIELDS], filter);
         const pairs = remote("tcp_timestamp").flatMap((line) => twinOf(line, acks) ?? []);
         expect(pairs.length).toBeGreaterThan(20);
-        expectClose(median(pairs.map(({ told }) => told)), median(pairs.map(({ truth }) => truth)));
-        const queries = expected.filter(({ method, local }) => method === "dns" && !local).map(({ rttNs }) => rttNs);
-        expectClose(median(rtts("dns")), median(queries));
+        const [told, truth] = [pairs.map((pair) => pair.told), pairs.map((pair) => pair.truth)];
+        expectClose(Math.min(...told), Math.min(...truth));
+        // An acknowledgement of several segments is timed from the last one by tshark, from the first one with its time
+        // stamp by pping; and a busy host runs capture and program apart. So for short delays the least ones are compared.
+        const middle = delayUs >= 5000 ? median : (times: readonly number[]) => Math.min(...times);
+        expectClose(middle(told), middle(truth));
+        for (const method of ["tcp_timestamp", "dns"]) {
+          const read = expected.filter((each) => each.method === method && !each.local).map(({ rttNs }) => rttNs);
+          expectClose(middle(rtts(method)), middle(read));
+        }
         // What nobody can undercut.
         expect(Math.min(...rtts("tcp_timestamp"), ...rtts("dns"))).toBeGreaterThanOrEqual(2 * delayUs * 1000);
       },
