@@ -69,7 +69,7 @@ export const flowmonKey: Codec<FlowmonKey> = {
   },
 };
 
-const bytes528 = bytes(528);
+const bytes144 = bytes(144);
 
 /** `struct flowmon_rtp`, 32 octets */
 export interface FlowmonRtp {
@@ -199,7 +199,7 @@ export const flowmonBank: Codec<FlowmonBank> = {
 
 const flowmonBankArray2 = array(flowmonBank, 2);
 
-/** `struct flowmon_flow`, 1040 octets */
+/** `struct flowmon_flow`, 656 octets */
 export interface FlowmonFlow {
   readonly tag: number;
   readonly last_ns: bigint;
@@ -215,7 +215,7 @@ export interface FlowmonFlow {
 }
 
 export const flowmonFlow: Codec<FlowmonFlow> = {
-  size: 1040,
+  size: 656,
   decode: (view, at) => ({
     tag: view.getUint32(at + 4, true),
     last_ns: view.getBigUint64(at + 8, true),
@@ -225,9 +225,9 @@ export const flowmonFlow: Codec<FlowmonFlow> = {
     window_10ms_end_ns: view.getBigUint64(at + 40, true),
     window_10ms_l3_bytes: view.getBigUint64(at + 48, true),
     started: view.getUint32(at + 56, true),
-    union64: bytes528.decode(view, at + 64),
-    rtp: flowmonRtp.decode(view, at + 592),
-    banks: flowmonBankArray2.decode(view, at + 624),
+    union64: bytes144.decode(view, at + 64),
+    rtp: flowmonRtp.decode(view, at + 208),
+    banks: flowmonBankArray2.decode(view, at + 240),
   }),
   encode: (view, at, value) => {
     u32.encode(view, at + 4, value.tag, "flowmon_flow.tag");
@@ -238,26 +238,26 @@ export const flowmonFlow: Codec<FlowmonFlow> = {
     u64.encode(view, at + 40, value.window_10ms_end_ns, "flowmon_flow.window_10ms_end_ns");
     u64.encode(view, at + 48, value.window_10ms_l3_bytes, "flowmon_flow.window_10ms_l3_bytes");
     u32.encode(view, at + 56, value.started, "flowmon_flow.started");
-    bytes528.encode(view, at + 64, value.union64, "flowmon_flow.union64");
-    flowmonRtp.encode(view, at + 592, value.rtp, "flowmon_flow.rtp");
-    flowmonBankArray2.encode(view, at + 624, value.banks, "flowmon_flow.banks");
+    bytes144.encode(view, at + 64, value.union64, "flowmon_flow.union64");
+    flowmonRtp.encode(view, at + 208, value.rtp, "flowmon_flow.rtp");
+    flowmonBankArray2.encode(view, at + 240, value.banks, "flowmon_flow.banks");
   },
 };
 
-const bytes1040 = bytes(1040);
+const bytes656 = bytes(656);
 
-/** `struct flowmon_newcomer`, 1040 octets */
+/** `struct flowmon_newcomer`, 656 octets */
 export interface FlowmonNewcomer {
   readonly octets: Uint8Array;
 }
 
 export const flowmonNewcomer: Codec<FlowmonNewcomer> = {
-  size: 1040,
+  size: 656,
   decode: (view, at) => ({
-    octets: bytes1040.decode(view, at),
+    octets: bytes656.decode(view, at),
   }),
   encode: (view, at, value) => {
-    bytes1040.encode(view, at, value.octets, "flowmon_newcomer.octets");
+    bytes656.encode(view, at, value.octets, "flowmon_newcomer.octets");
   },
 };
 

@@ -8,7 +8,7 @@
 
 #define FLOWMON_MAX_RULES    256
 #define FLOWMON_MAX_SEGMENTS 1024	/* datagrams of a super-packet that are read; more are counted as unread */
-#define FLOWMON_HOLES	     64		/* missing stretches of a TCP stream that are remembered */
+#define FLOWMON_HOLES	     16		/* missing stretches of a TCP stream that are remembered */
 #define FLOWMON_HISTORY	     8		/* words of 64 sequence numbers that are told apart: late or duplicate */
 #define FLOWMON_PAUSE_NS     2000000000 /* a longer gap begins the statistics of gaps anew */
 #define FLOWMON_SEARCH_BYTES 5000	/* where a pattern may begin */
