@@ -65,7 +65,7 @@ export const collectorCommand = {
   },
   examples: [
     { command: "npx --no collector 12345", help: "listen for agents on port 12345 and print the loss" },
-    { command: "npx --no collector --nats nats://localhost:4222 --print", help: "take reports from NATS as well" },
+    { command: "npx --no -- collector --nats nats://localhost:4222 --print", help: "take reports from NATS as well" },
     {
       command:
         "npx --no buf curl --http2-prior-knowledge --protocol grpc http://localhost:8080/waymark.query.v1.QueryService/ListLoss -d '{}'",
