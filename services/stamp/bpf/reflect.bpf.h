@@ -16,7 +16,7 @@ struct {
 	__type(value, __u8);
 } own_addresses SEC(".maps");
 
-/* --allow; bits count from the front of 128. */
+/* --allow */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -92,9 +92,9 @@ static __always_inline int stamp_bad_source(const __u32 source[4], const __u32 d
 		source[2] == destination[2] && source[3] == destination[3]);
 }
 
-static __noinline int stamp_is_allowed(const __u32 *source)
+static __noinline int stamp_is_allowed(const __u32 *source, __u32 version)
 {
-	struct stamp_prefix prefix = {.bits = 128};
+	struct stamp_prefix prefix = {.bits = 8 * (sizeof(prefix) - sizeof(prefix.bits)), .version = version};
 
 	if (!source)
 		return 0;
@@ -102,10 +102,14 @@ static __noinline int stamp_is_allowed(const __u32 *source)
 	return bpf_map_lookup_elem(&allowed, &prefix) != 0;
 }
 
+/* How often a request tries before it loses against those of the same source on other CPUs. */
+#define STAMP_RATE_TRIES 4
+
 /* 1 if the source keeps to its rate (generic cell rate algorithm, ITU-T I.371). */
 static __noinline int stamp_within_rate(const __u32 *source, __u64 gap_ns, __u64 burst_ns)
 {
-	__u64 now = bpf_ktime_get_ns(), due, next, *stored;
+	__u64 now = bpf_ktime_get_ns(), due, met, next, *stored;
+	__u32 i;
 
 	if (!source)
 		return 0;
@@ -116,11 +120,16 @@ static __noinline int stamp_within_rate(const __u32 *source, __u64 gap_ns, __u64
 		return 1;
 	}
 	due = *stored;
-	if (due > now + burst_ns)
-		return 0;
-	next = (due > now ? due : now) + gap_ns;
-	/* Who loses the race against another CPU waits for the next request. */
-	return __sync_val_compare_and_swap(stored, due, next) == due;
+	for (i = 0; i < STAMP_RATE_TRIES; i++) {
+		if (due > now + burst_ns)
+			return 0;
+		next = (due > now ? due : now) + gap_ns;
+		met = __sync_val_compare_and_swap(stored, due, next);
+		if (met == due)
+			return 1;
+		due = met;
+	}
+	return 0;
 }
 
 /* Where an answer that is to go elsewhere leaves: asked and answered by user space's run of stamp_route. */
@@ -146,7 +155,7 @@ static __noinline struct stamp_session *stamp_session_of(const struct stamp_sess
 }
 
 /* Notes an authenticated request: 1 if it is new. Whoever repeats a packet repeats its T1; a sender that starts anew
- * has a later one. */
+ * has a later one. Later is within half of an era of NTP (RFC 5905 section 6), which ends in 2036. */
 static __always_inline int stamp_take_fresh(struct stamp_session *session, __u64 time, __u32 sequence)
 {
 	__s32 ahead;
@@ -155,7 +164,7 @@ static __always_inline int stamp_take_fresh(struct stamp_session *session, __u64
 
 	bpf_spin_lock(&session->lock);
 	ahead = sequence - session->newest_sequence;
-	if (time > session->newest_time) {
+	if (!session->seen || (__s64)(time - session->newest_time) > 0) {
 		if (ahead > 0 && ahead < STAMP_REPLAY_WINDOW)
 			session->seen = session->seen << (ahead & (STAMP_REPLAY_WINDOW - 1)) | 1;
 		else

@@ -27,6 +27,17 @@ struct stamp_received {
 	__be16 error_estimate;
 };
 
+/* A reflector holds a packet for less than so many seconds. */
+#define STAMP_LONGEST_RESIDENCE_S 64
+
+/* 1 if a packet has two times right after each other where an answer has T2 and T3, whatever reflector it is of. */
+static __always_inline int stamp_has_residence(const __be32 received[2], const __be32 time[2])
+{
+	__u32 ahead = bpf_ntohl(time[0]) - bpf_ntohl(received[0]) + STAMP_LONGEST_RESIDENCE_S;
+
+	return received[0] && ahead < 2 * STAMP_LONGEST_RESIDENCE_S;
+}
+
 /* 1 if a packet is an answer already, ours or another reflector's: answering it would begin a loop. A request is zero
  * where an answer has T2; a request padded with something else is told by the octets that are zero in every answer, or,
  * shorter answers of TWAMP Light, by a T2 of these days. */
@@ -35,6 +46,8 @@ static __always_inline int stamp_is_open_answer(const struct stamp_open_answer *
 	__be32 now[2];
 	__u32 away;
 
+	if (stamp_has_residence(packet->received, packet->time))
+		return 1;
 	if (packet->reserved || !(packet->received[0] | packet->received[1]) || !packet->sender_ttl)
 		return 0;
 	if (!(packet->reserved_too[0] | packet->reserved_too[1] | packet->reserved_too[2]))
@@ -46,8 +59,9 @@ static __always_inline int stamp_is_open_answer(const struct stamp_open_answer *
 
 static __always_inline int stamp_is_closed_answer(const struct stamp_closed_answer *packet)
 {
-	return (packet->received[0] | packet->received[1]) && packet->sender_ttl && !packet->reserved_too[0] &&
-	       !(packet->reserved_three[0] | packet->reserved_three[1]);
+	return stamp_has_residence(packet->received, packet->time) ||
+	       ((packet->received[0] | packet->received[1]) && packet->sender_ttl && !packet->reserved_too[0] &&
+		!(packet->reserved_three[0] | packet->reserved_three[1]));
 }
 
 /* IP options that may go back as they came: none, no-operation, end, router alert. */

@@ -96,9 +96,10 @@ struct stamp_session_key {
 };
 _Static_assert(sizeof(struct stamp_session_key) == 40, "stamp_session_key has padding");
 
-/* Prefix of `allowed`: bits, address. */
+/* Prefix of `allowed`. The version stands in front: no prefix of IPv6 holds an address of IPv4. */
 struct stamp_prefix {
-	__u32 bits;
+	__u32 bits;    /* of version and address */
+	__u32 version; /* 4, 6 */
 	__u8 address[16];
 };
 

@@ -54,6 +54,23 @@ struct {
 	__type(value, struct stamp_observed);
 } observed SEC(".maps");
 
+/* Tells user space of a request that is answered. */
+static __noinline int stamp_observe(const struct stamp_received *request)
+{
+	struct stamp_observed *record;
+
+	if (!request)
+		return 0;
+	record = bpf_ringbuf_reserve(&observed, sizeof(*record), 0);
+	if (!record)
+		return stamp_count(STAMP_UNOBSERVED, 0);
+	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
+	record->sent = request->time;
+	record->error_estimate = bpf_ntohs(request->error_estimate);
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
 /* Gives a request to user space; it is not seen by anyone else. */
 static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packet *packet,
 				    struct stamp_received *request)
@@ -76,6 +93,8 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 	refused = config.stateful ? stamp_enter_session(request) : 0;
 	if (refused)
 		goto discard;
+	if (config.observe)
+		stamp_observe(request);
 	stamp_remember_answers = 1;
 	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
 	record->session_received = request->session_received;
@@ -95,23 +114,6 @@ static __noinline int stamp_to_user(struct __sk_buff *skb, const struct wm_packe
 discard:
 	bpf_ringbuf_discard(record, 0);
 	return stamp_count(refused, TC_ACT_SHOT);
-}
-
-/* Tells user space of a request that is answered. */
-static __noinline int stamp_observe(const struct stamp_received *request)
-{
-	struct stamp_observed *record;
-
-	if (!request)
-		return 0;
-	record = bpf_ringbuf_reserve(&observed, sizeof(*record), 0);
-	if (!record)
-		return stamp_count(STAMP_UNOBSERVED, 0);
-	record->received_ns = request->tai_ns + stamp_unix_offset_ns;
-	record->sent = request->time;
-	record->error_estimate = bpf_ntohs(request->error_estimate);
-	bpf_ringbuf_submit(record, 0);
-	return 0;
 }
 
 /* A packet to our port. */
@@ -137,7 +139,7 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 		return stamp_count(refused, TC_ACT_UNSPEC);
 	if (stamp_bad_source(request.source, request.destination, &request.udp))
 		return stamp_count(STAMP_BAD_SOURCE, TC_ACT_SHOT);
-	if (config.restricted && !stamp_is_allowed(request.source))
+	if (config.restricted && !stamp_is_allowed(request.source, packet->version))
 		return stamp_count(STAMP_NOT_ALLOWED, TC_ACT_SHOT);
 	if (config.rate_gap_ns && !stamp_within_rate(request.source, config.rate_gap_ns, config.rate_burst_ns))
 		return stamp_count(STAMP_RATE_LIMITED, TC_ACT_SHOT);
@@ -145,8 +147,6 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 		return stamp_count(STAMP_BAD_HMAC, TC_ACT_SHOT);
 	request.session_received = request.session_answered = 0;
 	request.previous_ns = request.previous_sequence = 0;
-	if (config.observe)
-		stamp_observe(&request);
 	if (request.length < base || config.via_stack ||
 	    stamp_who_answers(skb, packet->l4_offset + sizeof(struct udphdr) + base, request.length - base,
 			      &clear_flags) == BY_USER_SPACE)
@@ -154,6 +154,8 @@ static __noinline int stamp_receive(struct __sk_buff *skb, struct wm_packet *pac
 	refused = config.stateful ? stamp_enter_session(&request) : 0;
 	if (refused)
 		return stamp_count(refused, TC_ACT_SHOT);
+	if (config.observe)
+		stamp_observe(&request);
 	return stamp_answer_in_place(skb, packet, &request, clear_flags);
 }
 

@@ -16,21 +16,24 @@ import {
 
 const bytes16 = bytes(16);
 
-/** `struct stamp_prefix`, 20 octets */
+/** `struct stamp_prefix`, 24 octets */
 export interface StampPrefix {
   readonly bits: number;
+  readonly version: number;
   readonly address: Uint8Array;
 }
 
 export const stampPrefix: Codec<StampPrefix> = {
-  size: 20,
+  size: 24,
   decode: (view, at) => ({
     bits: view.getUint32(at, true),
-    address: bytes16.decode(view, at + 4),
+    version: view.getUint32(at + 4, true),
+    address: bytes16.decode(view, at + 8),
   }),
   encode: (view, at, value) => {
     u32.encode(view, at, value.bits, "stamp_prefix.bits");
-    bytes16.encode(view, at + 4, value.address, "stamp_prefix.address");
+    u32.encode(view, at + 4, value.version, "stamp_prefix.version");
+    bytes16.encode(view, at + 8, value.address, "stamp_prefix.address");
   },
 };
 

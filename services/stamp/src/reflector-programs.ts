@@ -39,13 +39,16 @@ export type ReflectorObject = BpfObject<typeof stampReflectorSpec>;
 
 /** `dscp` of the programs that says: the request's. */
 const COPY = 0xff;
-/** A source may send as much as this in one go at its rate. */
+/** How much too early a request may be at its source's rate: jitter, and as much in one go. */
 const BURST_NS = 100_000_000n;
 /** The key of every SSID without one of its own (hmac.bpf.h). */
 export const ANY_SSID = 0x10000;
-const V4_BITS = 96;
+/** Of a prefix, before an address: its version; before one of IPv4: what maps it. */
+const [VERSION_BITS, V4_BITS] = [32, 96];
 /** STAMP_FEW_OWN */
 const FEW_OWN = 4;
+/** STAMP_MAX_OWN */
+export const MAX_OWN = 256;
 
 /** Sets the constants and the size of `sessions` of programs that are not loaded yet. */
 export function configureReflector(
@@ -58,7 +61,7 @@ export function configureReflector(
     config: {
       cookie: config.cookie,
       rate_gap_ns: gapNs,
-      rate_burst_ns: gapNs > BURST_NS ? 0n : BURST_NS,
+      rate_burst_ns: BURST_NS,
       l2_length: config.l2Length,
       mark: config.mark,
       ifindex: config.ifindex,
@@ -83,34 +86,42 @@ export function loadReflector(config: ReflectorKernelConfig): ReflectorObject {
   configureReflector(open, config);
   const object = open.load();
   for (const { family, address, prefixLength } of config.allowed) {
-    object.map("allowed").set({ bits: prefixLength + (family === 4 ? V4_BITS : 0), address }, 1);
+    const bits = VERSION_BITS + (family === 4 ? V4_BITS : 0) + prefixLength;
+    object.map("allowed").set({ bits, version: family, address }, 1);
   }
   return object;
 }
 
-/** Makes exactly these the addresses that are answered for. Text, as netlink has them. */
-export function setOwnAddresses(object: Pick<ReflectorObject, "map" | "data">, addresses: readonly string[]): void {
+/**
+ * Makes these, or the first {@link MAX_OWN} of them, the addresses that are answered for. Text, as netlink has them.
+ *
+ * @returns how many had to be left out
+ */
+export function setOwnAddresses(object: Pick<ReflectorObject, "map" | "data">, addresses: readonly string[]): number {
   const own = object.map("own_addresses");
-  const wanted = new Map(
+  const all = new Map(
     addresses.flatMap((text) => {
       const address = parseAddress(text);
       return address ? [[Buffer.from(address).toString("hex"), address]] : [];
     }),
   );
+  const wanted = new Map([...all].slice(0, MAX_OWN));
   const words = [...wanted.values()].slice(0, FEW_OWN).flatMap((address) => {
     const view = Buffer.from(address);
     return [view.readBigUInt64LE(0), view.readBigUInt64LE(8)];
   });
   object.data.set({ few_own: { words: Array.from({ length: 2 * FEW_OWN }, (_, i) => words[i] ?? 0n) } });
-  for (const known of own.keys()) if (!wanted.delete(Buffer.from(known).toString("hex"))) own.delete(known);
+  for (const known of [...own.keys()]) if (!wanted.delete(Buffer.from(known).toString("hex"))) own.delete(known);
   for (const address of wanted.values()) own.set(address, 1);
+  return Math.max(0, all.size - MAX_OWN);
 }
 
 /** Keys by SSID as the programs take them, each replaced as a whole; those that are not there any more are removed. */
 export function setKeys(object: Pick<ReflectorObject, "map">, states: ReadonlyMap<number, HmacState>): void {
   const keys = object.map("keys");
-  for (const [ssid, { inner, outer }] of states) keys.set(ssid, { inner: [...inner], outer: [...outer] });
+  // First what goes: the map has no room for all keys of before and after.
   for (const ssid of [...keys.keys()]) if (!states.has(ssid)) keys.delete(ssid);
+  for (const [ssid, { inner, outer }] of states) keys.set(ssid, { inner: [...inner], outer: [...outer] });
 }
 
 /** What became of the packets, by reason. */

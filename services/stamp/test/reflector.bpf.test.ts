@@ -1,7 +1,8 @@
-import { taiNow } from "@waymark/bpf-runtime";
+import { monotonicNow, taiNow } from "@waymark/bpf-runtime";
 import { internetChecksum, parseCidr } from "@waymark/packet";
 import { describePrivileged } from "@waymark/testkit";
 import { isSealed, sealPacket } from "../src/codec/hmac.ts";
+import type { Mode } from "../src/codec/mode.ts";
 import { decodeReflectorPacket, encodeReflectorPacket } from "../src/codec/reflector-packet.ts";
 import { encodeSenderPacket } from "../src/codec/sender-packet.ts";
 import { decodeTime } from "../src/codec/time-stamp.ts";
@@ -25,6 +26,11 @@ import {
 const payload = openRequest();
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
 const padded = (length: number, fill = 0) => Uint8Array.from([...payload, ...new Array(length).fill(fill)]);
+const range = (text: string) => {
+  const result = parseCidr(text);
+  if (!result.ok) throw new Error(result.reason);
+  return result.cidr;
+};
 const near = (bits: bigint) => decodeTime(bits, "ntp", 0, taiNow());
 
 describePrivileged("stamp_reflect and stamp_answer", () => {
@@ -148,6 +154,30 @@ describePrivileged("stamp_reflect and stamp_answer", () => {
     expect(rig.ingress(requestFrame({ payload: random })).retval).toBe(REDIRECT);
   });
 
+  test.each<[Mode, number]>([
+    ["unauthenticated", 44],
+    ["unauthenticated", 41],
+    ["unauthenticated", 60],
+    ["authenticated", 112],
+    ["authenticated", 120],
+  ])("nor that of a reflector that tells no TTL and fills what is reserved: %s, %i octets", (mode, length) => {
+    using rig = new ReflectorRig({ authenticated: mode === "authenticated" });
+    const octets = new Uint8Array(length).fill(0xff);
+    const fields = { errorEstimate: 0x9501, ssid: 0x1234, senderErrorEstimate: 0x9501, senderTimestamp: 1n };
+    for (const t2 of [0xee00_0000_8000_0000n, 0xffff_ffff_8000_0000n]) {
+      const said = { ...fields, receiveTimestamp: t2, sequence: 1, senderSequence: 1, senderTtl: 0 };
+      for (const heldS of [0n, 1n, -1n, 63n]) {
+        const timestamp = BigInt.asUintN(64, t2 + (heldS << 32n));
+        octets.set(encodeReflectorPacket(mode, { ...said, timestamp }).subarray(0, length));
+        // Must be Zero (RFC 8762 section 4.3)
+        if (mode === "unauthenticated") octets.fill(0xff, 38, 40).fill(0xff, 41);
+        else sealPacket(octets.fill(0xff, 4, 16).fill(0xff, 28, 32).fill(0xff, 40, 48), KEY);
+        expect(rig.ingress(requestFrame({ payload: octets })).retval).toBe(PASS);
+      }
+    }
+    expect(rig.counters()).toEqual({ answer: 8n });
+  });
+
   test.each(["0.0.0.0", "224.0.0.1", "255.255.255.255"])(
     "a source that cannot be answered is dropped: %s",
     (source) => {
@@ -160,12 +190,7 @@ describePrivileged("stamp_reflect and stamp_answer", () => {
   );
 
   test("--allow: only these sources", () => {
-    const cidr = (text: string) => {
-      const result = parseCidr(text);
-      if (!result.ok) throw new Error(result.reason);
-      return result.cidr;
-    };
-    using rig = new ReflectorRig({ allowed: [cidr("192.0.2.0/31"), cidr("2001:db8::/64")] });
+    using rig = new ReflectorRig({ allowed: [range("192.0.2.0/31"), range("2001:db8::/64")] });
     const verdicts = (["192.0.2.1", "192.0.2.3"] as const).map((source) =>
       rig.ingress(requestFrame({ payload, source })),
     );
@@ -179,6 +204,16 @@ describePrivileged("stamp_reflect and stamp_answer", () => {
     expect(rig.counters()).toEqual({ reflected: 2n, not_allowed: 2n });
   });
 
+  test.each<[string, number, number]>([
+    ["::/0", DROP, REDIRECT],
+    ["0.0.0.0/0", REDIRECT, DROP],
+    ["::/64", DROP, DROP],
+  ])("--allow %s is of its own family", (text, v4, v6) => {
+    using rig = new ReflectorRig({ allowed: [range(text)] });
+    const verdict = (family: 4 | 6) => rig.ingress(requestFrame({ payload, family })).retval;
+    expect([verdict(4), verdict(6)]).toEqual([v4, v6]);
+  });
+
   test("--rate-limit: for every source its own", () => {
     using rig = new ReflectorRig({ ratePerSecond: 0.01 });
     const verdict = (source: string) => rig.ingress(requestFrame({ payload, source })).retval;
@@ -189,6 +224,20 @@ describePrivileged("stamp_reflect and stamp_answer", () => {
       DROP,
     ]);
     expect(rig.counters()).toEqual({ reflected: 2n, rate_limited: 2n });
+  });
+
+  test.each([1, 50])("--rate-limit %i: requests that come a little early are answered", (ratePerSecond) => {
+    using rig = new ReflectorRig({ ratePerSecond });
+    const verdict = () => rig.ingress(requestFrame({ payload })).retval;
+    const rates = rig.object.map("rates");
+    expect(verdict()).toBe(REDIRECT);
+    const [source] = [...rates.keys()];
+    if (!source) throw new Error("no rate is kept");
+    rates.set(source, monotonicNow() + 95_000_000n);
+    expect(verdict()).toBe(REDIRECT);
+    rates.set(source, monotonicNow() + 3_600_000_000_000n);
+    expect(verdict()).toBe(DROP);
+    expect(rig.counters()).toEqual({ reflected: 2n, rate_limited: 1n });
   });
 
   test("stateful: every session counts its answers, a full table answers no new one", () => {
@@ -248,8 +297,9 @@ describePrivileged("authenticated", () => {
   });
 
   test("reserved octets are signed and ignored", () => {
+    const timestamp = 0xee00_0000_0000_0000n;
     using rig = new ReflectorRig({ authenticated: true });
-    const octets = encodeSenderPacket("authenticated", { sequence: 1, timestamp: 1n, errorEstimate: 1, ssid: 9 });
+    const octets = encodeSenderPacket("authenticated", { sequence: 1, timestamp, errorEstimate: 1, ssid: 9 });
     octets.fill(0xff, 4, 16);
     octets.fill(0xff, 28, 96);
     sealPacket(octets, KEY);
@@ -293,6 +343,38 @@ describePrivileged("authenticated", () => {
     expect(rig.counters()).toEqual({ reflected: 6n, replayed: 5n });
     const [[, session] = []] = [...rig.object.map("sessions").entries()];
     expect(session?.answered).toBe(6n);
+  });
+
+  test("stateful: T1 goes on over the end of an era of NTP", () => {
+    using rig = new ReflectorRig({ authenticated: true, stateful: true });
+    const run: [number, bigint, number][] = [
+      [1, 0xffff_ffff_4000_0000n, REDIRECT],
+      [2, 0xffff_ffff_c000_0000n, REDIRECT],
+      [3, 0x0000_0000_4000_0000n, REDIRECT],
+      [3, 0x0000_0000_4000_0000n, DROP],
+      [2, 0xffff_ffff_c000_0000n, DROP],
+      [200, 0x0000_0001_4000_0000n, REDIRECT],
+      [1, 0xffff_ffff_4000_0000n, DROP],
+    ];
+    const verdicts = run.map(
+      ([sequence, time]) => rig.ingress(requestFrame({ payload: closed(sequence, time) })).retval,
+    );
+    expect(verdicts).toEqual(run.map(([, , verdict]) => verdict));
+  });
+
+  test("observed is what is answered, in place or by user space, and nothing else", () => {
+    using rig = new ReflectorRig({ authenticated: true, stateful: true, observe: true, sessions: 1 });
+    using ring = rig.object.ringBuffer("observed");
+    const verdict = (payload: Uint8Array) => rig.ingress(requestFrame({ payload })).retval;
+    const withTlv = (sequence: number, time: bigint, length = 4) => {
+      const tlv = [0x80, 2, length >> 8, length & 0xff, ...new Array(length).fill(0)];
+      return Uint8Array.from([...closed(sequence, time), ...tlv]);
+    };
+    const verdicts = [closed(1, 11n), closed(1, 11n), withTlv(2, 12n), withTlv(2, 12n), closed(3, 13n, 9)].map(verdict);
+    verdicts.push(verdict(withTlv(4, 14n, 3500)));
+    expect(verdicts).toEqual([REDIRECT, DROP, DROP, DROP, DROP, DROP]);
+    expect([...(ring.read() ?? [])].map(({ sent }) => sent)).toEqual([11n, 12n]);
+    expect(rig.counters()).toEqual({ reflected: 1n, user_path: 1n, replayed: 2n, table_full: 1n, too_long: 1n });
   });
 });
 
