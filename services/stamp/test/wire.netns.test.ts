@@ -51,13 +51,17 @@ function middleError({ answers, near, far }: Run, way: "forward_ns" | "backward_
   return sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
 }
 
-/** Packets after the last answered one: which way they were lost nobody can tell. */
+/**
+ * Packets after the last answered one, and, unless that has the reflector's first number, before the first: which way they
+ * were lost nobody can tell.
+ */
 function lostForwardFor({ far, near }: Run, count: number): { readonly told: number; readonly all: number } {
   const lost = Array.from({ length: count }, (_, sequence) => sequence).filter(
     (sequence) => !far.requests.has(sequence),
   );
-  const last = Math.max(...near.answers.keys());
-  return { told: lost.filter((sequence) => sequence < last).length, all: lost.length };
+  const [first, last] = [Math.min(...near.answers.keys()), Math.max(...near.answers.keys())];
+  const from = Math.min(...far.requests.keys()) < first ? first : 0;
+  return { told: lost.filter((sequence) => sequence >= from && sequence < last).length, all: lost.length };
 }
 
 describePrivileged("over a wire, beside tcpdump at both ends", needs, () => {

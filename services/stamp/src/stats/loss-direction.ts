@@ -17,19 +17,20 @@ const LONGEST_RUN = 65_536;
  * missing between the numbers of the two; all others never reached it.
  *
  * Packets are given in the order they were sent, after all answers in time to them are known. A lost packet with no answer
- * after it is never told, one with no answer before it only if the reflector's numbers may have begun with the session.
+ * after it is never told, one with no answer before it only if the first answer has the reflector's first number. Once the
+ * reflector has taken a number twice, its count began anew: nothing is told from then on.
  */
 export class LossDirection<T> {
   readonly #seen: Uint8Array;
   readonly #mask: number;
   #newest: number | undefined;
   #anchor: number | undefined;
-  #given = 0;
   #run: T[] = [];
   #isRunTooLong = false;
   #spare = 0;
   #answeredTwice = false;
   #numbersItself = false;
+  #restarted = false;
 
   /** @param capacity a power of two: as many of the reflector's newest numbers are remembered */
   constructor(capacity: number) {
@@ -47,6 +48,7 @@ export class LossDirection<T> {
     if (sequence !== reflectorSequence) this.#numbersItself = true;
     const number = this.#unwrap(reflectorSequence);
     if (this.#newest === undefined) this.#newest = number;
+    if (!isDuplicate && (number <= this.#newest - this.#seen.length || this.#has(number))) this.#restarted = true;
     for (let next = this.#newest + 1; next <= number && next <= this.#newest + this.#seen.length; next++) {
       this.#seen[next & this.#mask] = 0;
     }
@@ -57,7 +59,6 @@ export class LossDirection<T> {
 
   /** The next packet was not answered. */
   lost(packet: T): void {
-    this.#given += 1;
     if (this.#run.length < LONGEST_RUN) this.#run.push(packet);
     else this.#isRunTooLong = true;
   }
@@ -72,10 +73,12 @@ export class LossDirection<T> {
   /** The next packet was answered with this number: the run before it, if it can be told. */
   answered(reflectorSequence: number): DirectedRun<T> | undefined {
     const number = this.#unwrap(reflectorSequence);
-    const before = this.#given;
-    this.#given += 1;
-    // with numbers that began with the session, no more of them than packets can have been taken
-    const anchor = this.#anchor ?? (number <= before ? -1 : undefined);
+    // Any other first number may be one of an earlier session's, or follow packets whose answers were lost.
+    const anchor = this.#anchor ?? (number === 0 ? -1 : undefined);
+    if (this.#restarted) {
+      this.#run = [];
+      return undefined;
+    }
     if (anchor !== undefined && number <= anchor) return undefined; // overtaken by a later packet: the run goes on
     this.#anchor = number;
     const packets = this.#run;

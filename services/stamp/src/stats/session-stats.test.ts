@@ -31,6 +31,8 @@ interface RunOptions {
   readonly stateful?: boolean;
   readonly firstSequence?: number;
   readonly firstNumber?: number;
+  /** With this packet the reflector begins to number from 0. */
+  readonly restartedAt?: number;
   /** The reflector's clock minus the sender's. */
   readonly offsetNs?: bigint;
   readonly claim?: Answer["sender"];
@@ -42,12 +44,13 @@ interface RunOptions {
 function play(fates: readonly Fate[], options: RunOptions = {}): Run {
   const { periodMs = 10, waitMs = 1000, intervalMs = 1000, stateful = true, offsetNs = 0n } = options;
   const { firstSequence = 0, firstNumber = 0, claim = SYNCHRONISED, drainedLate = false } = options;
+  const { restartedAt = Number.POSITIVE_INFINITY } = options;
   const stats = new SessionStats({ startNs: START, intervalNs: BigInt(intervalMs) * MS, waitNs: BigInt(waitMs) * MS });
   const ns = (ms: number) => BigInt(Math.round(ms * 1e6));
   const word = (n: number) => ((n % 2 ** 32) + 2 ** 32) % 2 ** 32;
   const requests = fates.map((fate, i) => {
     const sentNs = START + ns(i * periodMs);
-    return { fate, sequence: word(firstSequence + i), sentNs, arrivedNs: sentNs + ns(fate.forwardMs ?? 1) };
+    return { fate, index: i, sequence: word(firstSequence + i), sentNs, arrivedNs: sentNs + ns(fate.forwardMs ?? 1) };
   });
   const events: { readonly atNs: bigint; readonly happen: () => void }[] = requests.map((request) => ({
     atNs: request.sentNs,
@@ -57,13 +60,15 @@ function play(fates: readonly Fate[], options: RunOptions = {}): Run {
   const endNs = START + ns(fates.length * periodMs) + 10n * SECOND;
   const reached = requests.filter(({ fate }) => fate.lost !== "forward");
   const byArrival = [...reached].sort((a, b) => Number(a.arrivedNs - b.arrivedNs));
-  for (const [number, { fate, sequence, sentNs, arrivedNs }] of byArrival.entries()) {
+  const earlier = byArrival.filter(({ index }) => index < restartedAt).length;
+  for (const [count, { fate, index, sequence, sentNs, arrivedNs }] of byArrival.entries()) {
+    const number = index < restartedAt ? firstNumber + count : count - earlier;
     if (fate.lost === "backward") continue;
     const leftNs = arrivedNs + ns(fate.residenceMs ?? 0);
     const t4Ns = leftNs + ns(fate.backwardMs ?? 1);
     const answer: Answer = {
       sequence,
-      reflectorSequence: stateful ? word(firstNumber + number) : sequence,
+      reflectorSequence: stateful ? word(number) : sequence,
       t1Ns: sentNs,
       t2Ns: arrivedNs + offsetNs,
       t3Ns: leftNs + offsetNs,
@@ -198,6 +203,20 @@ describe("which way packets were lost", () => {
     expect([tail.lost, tail.lostByDirection]).toEqual([3, { forward: 1, backward: 0 }]);
     const resumed = play([{ lost: "backward" }, {}, { lost: "forward" }, {}], { firstNumber: 500 }).stats.total;
     expect([resumed.lost, resumed.lostByDirection]).toEqual([2, { forward: 1, backward: 0 }]);
+  });
+
+  test("not before the first answer to a rerun, whose reflector counts on from a few", () => {
+    const fates = [...repeat(5, { lost: "forward" }), {}, { lost: "backward" }, {}] as const;
+    const { total } = play(fates, { firstNumber: 2 }).stats;
+    expect([total.lost, total.lostByDirection]).toEqual([6, { forward: 0, backward: 1 }]);
+  });
+
+  test("not any more once the reflector has begun to count anew", () => {
+    const before = [{}, { lost: "forward" }, {}, { lost: "backward" }, ...repeat(296)] as Fate[];
+    const down = repeat(200, { lost: "forward" });
+    const after = [...repeat(50), ...repeat(100, { lost: "backward" }), ...repeat(350)] as Fate[];
+    const { total } = play([...before, ...down, ...after], { restartedAt: before.length + down.length }).stats;
+    expect([total.lost, total.lostByDirection]).toEqual([302, { forward: 1, backward: 1 }]);
   });
 
   test("packets that overtake each other on the way there do not look like loss", () => {
