@@ -18,10 +18,13 @@ static __always_inline __u8 pping_opening_reason(const struct pping_packet *p)
 /* The first packet this way that can be measured. */
 static __always_inline void pping_begin(struct pping_direction *way, struct pping_packet *p)
 {
+	/* A SYN of a handshake is known by its sequence number; what follows may be known by its time stamps. */
+	__u32 id = p->method == PPING_TCP_HANDSHAKE ? p->tsval : p->identifier;
+
 	way->opened_ns = pping_now(p);
 	way->opening_reason = pping_opening_reason(p);
-	way->last_id = p->identifier;
-	way->last_reply = p->identifier - 1;
+	way->last_id = id;
+	way->last_reply = id - 1;
 	way->first_sequence = p->sequence + !!(p->flags & PPING_TCP_SYN);
 	way->void_until = p->sequence;
 	way->state = PPING_WAIT_OPEN;

@@ -34,6 +34,7 @@ struct pping_packet {
 	__u32 segment;	     /* ... of one full segment */
 	__u32 sequence;	     /* TCP */
 	__u32 acknowledgement; /* TCP */
+	__u32 tsval;	     /* TCP */
 	__u8 family;
 	__u8 reversed;	     /* goes from key.high to key.low */
 	__u8 method;	     /* what it can be stamped by and what it answers, or PPING_NO_METHOD */
@@ -46,7 +47,7 @@ struct pping_packet {
 	__u8 tos;
 	__u8 timestamps; /* TCP with the option */
 	__u8 addressed;	 /* the key has addresses */
-	__u8 _pad;
+	__u8 _pad[4];
 };
 
 /* CLOCK_MONOTONIC, asked for once a packet and only where it is needed. */
@@ -205,6 +206,7 @@ static __always_inline __u32 pping_tcp_method(struct pping_packet *p, const stru
 	p->can_answer = !!(p->flags & PPING_TCP_ACK);
 	p->has_sack = options->has_sack;
 	p->timestamps = options->has_timestamp;
+	p->tsval = options->value;
 	if (syn && config.handshake) {
 		p->method = PPING_TCP_HANDSHAKE;
 		p->can_stamp = 1;

@@ -284,6 +284,7 @@ export interface PpingPacket {
   readonly segment: number;
   readonly sequence: number;
   readonly acknowledgement: number;
+  readonly tsval: number;
   readonly family: number;
   readonly reversed: number;
   readonly method: number;
@@ -311,18 +312,19 @@ export const ppingPacket: Codec<PpingPacket> = {
     segment: view.getUint32(at + 80, true),
     sequence: view.getUint32(at + 84, true),
     acknowledgement: view.getUint32(at + 88, true),
-    family: view.getUint8(at + 92),
-    reversed: view.getUint8(at + 93),
-    method: view.getUint8(at + 94),
-    can_stamp: view.getUint8(at + 95),
-    can_answer: view.getUint8(at + 96),
-    wait_edge: view.getUint8(at + 97),
-    flags: view.getUint8(at + 98),
-    has_sack: view.getUint8(at + 99),
-    spin: view.getUint8(at + 100),
-    tos: view.getUint8(at + 101),
-    timestamps: view.getUint8(at + 102),
-    addressed: view.getUint8(at + 103),
+    tsval: view.getUint32(at + 92, true),
+    family: view.getUint8(at + 96),
+    reversed: view.getUint8(at + 97),
+    method: view.getUint8(at + 98),
+    can_stamp: view.getUint8(at + 99),
+    can_answer: view.getUint8(at + 100),
+    wait_edge: view.getUint8(at + 101),
+    flags: view.getUint8(at + 102),
+    has_sack: view.getUint8(at + 103),
+    spin: view.getUint8(at + 104),
+    tos: view.getUint8(at + 105),
+    timestamps: view.getUint8(at + 106),
+    addressed: view.getUint8(at + 107),
   }),
   encode: (view, at, value) => {
     ppingKey.encode(view, at, value.key, "pping_packet.key");
@@ -335,18 +337,19 @@ export const ppingPacket: Codec<PpingPacket> = {
     u32.encode(view, at + 80, value.segment, "pping_packet.segment");
     u32.encode(view, at + 84, value.sequence, "pping_packet.sequence");
     u32.encode(view, at + 88, value.acknowledgement, "pping_packet.acknowledgement");
-    u8.encode(view, at + 92, value.family, "pping_packet.family");
-    u8.encode(view, at + 93, value.reversed, "pping_packet.reversed");
-    u8.encode(view, at + 94, value.method, "pping_packet.method");
-    u8.encode(view, at + 95, value.can_stamp, "pping_packet.can_stamp");
-    u8.encode(view, at + 96, value.can_answer, "pping_packet.can_answer");
-    u8.encode(view, at + 97, value.wait_edge, "pping_packet.wait_edge");
-    u8.encode(view, at + 98, value.flags, "pping_packet.flags");
-    u8.encode(view, at + 99, value.has_sack, "pping_packet.has_sack");
-    u8.encode(view, at + 100, value.spin, "pping_packet.spin");
-    u8.encode(view, at + 101, value.tos, "pping_packet.tos");
-    u8.encode(view, at + 102, value.timestamps, "pping_packet.timestamps");
-    u8.encode(view, at + 103, value.addressed, "pping_packet.addressed");
+    u32.encode(view, at + 92, value.tsval, "pping_packet.tsval");
+    u8.encode(view, at + 96, value.family, "pping_packet.family");
+    u8.encode(view, at + 97, value.reversed, "pping_packet.reversed");
+    u8.encode(view, at + 98, value.method, "pping_packet.method");
+    u8.encode(view, at + 99, value.can_stamp, "pping_packet.can_stamp");
+    u8.encode(view, at + 100, value.can_answer, "pping_packet.can_answer");
+    u8.encode(view, at + 101, value.wait_edge, "pping_packet.wait_edge");
+    u8.encode(view, at + 102, value.flags, "pping_packet.flags");
+    u8.encode(view, at + 103, value.has_sack, "pping_packet.has_sack");
+    u8.encode(view, at + 104, value.spin, "pping_packet.spin");
+    u8.encode(view, at + 105, value.tos, "pping_packet.tos");
+    u8.encode(view, at + 106, value.timestamps, "pping_packet.timestamps");
+    u8.encode(view, at + 107, value.addressed, "pping_packet.addressed");
   },
 };
 

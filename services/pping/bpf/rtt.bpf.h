@@ -179,7 +179,8 @@ static __always_inline void pping_stamp(void *ctx, struct pping_flow *flow, stru
 			return;
 	}
 	/* Of several processors with the same identifier one goes on. */
-	if (last != p->identifier && __sync_val_compare_and_swap(&way->last_id, last, p->identifier) != last)
+	if (p->method != PPING_TCP_HANDSHAKE && last != p->identifier &&
+	    __sync_val_compare_and_swap(&way->last_id, last, p->identifier) != last)
 		return;
 	now = pping_now(p);
 	before = way->stamped_ns;

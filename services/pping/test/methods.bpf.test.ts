@@ -134,6 +134,20 @@ describePrivileged("TCP sequence numbers", () => {
 });
 
 describePrivileged("TCP handshakes", () => {
+  test.each([0x7000_0000, 0xf000_0000])("time stamps tell also where the first sequence number is %i", (isn) => {
+    using rig = new Rig({ tcp: true, handshake: true });
+    rig.see("pping_egress", tcp(IPV4, OUT, { ts: [1000, 0], flags: ["syn"], seq: isn }));
+    rig.see("pping_ingress", tcp(IPV4, IN, { ts: [500, 1000], flags: ["syn", "ack"], seq: isn, ack: isn + 1 }));
+    for (let i = 1; i < 4; i++) {
+      rig.see("pping_egress", tcp(IPV4, OUT, { ts: [1000 + i, 499 + i], bytes: 10, seq: isn + 1, ack: isn + 1 }));
+      rig.see("pping_ingress", tcp(IPV4, IN, { ts: [500 + i, 1000 + i], bytes: 10, seq: isn + 1, ack: isn + 11 }));
+    }
+    rig.see("pping_egress", tcp(IPV4, OUT, { ts: [1004, 503], seq: isn + 11, ack: isn + 11 }));
+    const told = rig.told().filter((line) => line.startsWith("rtt tcp_timestamp"));
+    expect(told.filter((line) => !line.endsWith(" local"))).toHaveLength(3);
+    expect(told.filter((line) => line.endsWith(" local"))).toHaveLength(3);
+  });
+
   const syn = (more: object = {}) => tcp(IPV4, OUT, { flags: ["syn"], seq: 1000, ...more });
   const synAck = (more: object = {}) => tcp(IPV4, IN, { flags: ["syn", "ack"], seq: 5000, ack: 1001, ...more });
   const last = (more: object = {}) => tcp(IPV4, OUT, { seq: 1001, ack: 5001, ...more });
