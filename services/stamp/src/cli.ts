@@ -163,7 +163,7 @@ export const stampCommand = {
         },
         "via-stack": {
           type: "boolean",
-          help: "Answer by way of the host's own stack, its firewall included, from user space. The time stamps stay the kernel's.",
+          help: "Answer by way of the host's own stack, its firewall included, from user space. The time stamps stay the kernel's. Not with --stateful.",
         },
         "session-table": {
           type: "integer",

@@ -46,9 +46,10 @@ export class ReflectorMeter implements Disposable {
   /** What stands for T3 in answers that go by a socket: 64 bits as a packet has them. */
   readonly cookie: bigint;
   readonly #object: ReflectorObject;
-  readonly #attachments: readonly Attachment[];
+  readonly #attachments: Attachment[];
   readonly #ifindex: number;
   #ownAddresses: readonly string[] = [];
+  #addressesLeftOut = 0;
   readonly #options: ReflectorMeterOptions;
 
   /** @throws when the interface is gone or unsuitable, or the kernel or the privileges do not suffice */
@@ -68,7 +69,7 @@ export class ReflectorMeter implements Disposable {
       if (options.keys) this.setKeys(options.keys);
       this.keepAlive();
       const place = { ifindex, hook: this.hook, order, tolerated: STAMP_PROGRAMS };
-      // T3 first: an answer without it must not leave.
+      // T3 first, and last to go: an answer without it must not leave.
       this.#attachments = [
         new Attachment(this.#object.program("stamp_answer"), { ...place, direction: "egress" }),
         new Attachment(this.#object.program("stamp_reflect"), { ...place, direction: "ingress" }),
@@ -84,13 +85,18 @@ export class ReflectorMeter implements Disposable {
     return this.#ownAddresses;
   }
 
+  /** Addresses of the interface that are not answered for: there are too many. */
+  get addressesLeftOut(): number {
+    return this.#addressesLeftOut;
+  }
+
   /** Follows the clock and the interface's addresses, and tells the programs that we live. At least once in three seconds. */
   keepAlive(): void {
     const { clock, config, taiOffsetS, trustClock } = this.#options;
     const lease = { stamp_lease_until_ns: monotonicNow() + LEASE_NS };
     this.#object.data.set({ ...wireClock(clock, config.format, taiOffsetS, trustClock), ...lease });
     this.#ownAddresses = interfaceInfo(this.#ifindex).addresses;
-    setOwnAddresses(this.#object, this.#ownAddresses);
+    this.#addressesLeftOut = setOwnAddresses(this.#object, this.#ownAddresses);
   }
 
   /** Answers are signed with these from now on. */
@@ -153,8 +159,14 @@ export class ReflectorMeter implements Disposable {
     return { forgotten: idle.length, open };
   }
 
+  /** From now on requests pass to the host; answers under way still get their T3, and what was counted stays to be read. */
+  takeNoMore(): void {
+    while (this.#attachments.length > 1) this.#attachments.pop()?.[Symbol.dispose]();
+  }
+
   close(): void {
-    for (const attachment of [...this.#attachments].reverse()) attachment[Symbol.dispose]();
+    this.takeNoMore();
+    this.#attachments.pop()?.[Symbol.dispose]();
     this.#object.close();
   }
 

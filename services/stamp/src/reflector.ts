@@ -40,6 +40,7 @@ export async function runReflector(
   signal: AbortSignal,
   { clock, terminal }: Surroundings,
 ): Promise<void> {
+  checkOptions(options);
   const logger = createLogger({ name: "stamp", level: options.debug ? "debug" : options.logLevel });
   const allowed = options.allow.map((text) => cidrOf("--allow", text));
   const returnable = options.returnTo.map((text) => cidrOf("--return-to", text));
@@ -126,6 +127,13 @@ export async function runReflector(
     publisher.publish({ case: "delay", value: {} });
     reportAtNs = clock.monotonicNs() + options.reportInterval;
   };
+  let isLeftOutKnown = false;
+  const warnOfLeftOut = () => {
+    if (isLeftOutKnown || meter.addressesLeftOut === 0) return;
+    isLeftOutKnown = true;
+    logger.warn("too many addresses: requests to the last are not answered", { left_out: meter.addressesLeftOut });
+  };
+  warnOfLeftOut();
   try {
     while (!ended.aborted) {
       await pause(TICK_MS, ended);
@@ -133,6 +141,7 @@ export async function runReflector(
       tlvKeys?.refresh(logger);
       if (keyRing?.refresh(logger)) meter.setKeys(keyRing.states());
       meter.keepAlive();
+      warnOfLeftOut();
       if (options.viaStack) stack.listen(meter.ownAddresses);
       if (meter.keepPlace()) logger.warn("another program runs in front of this one and may hide packets");
       if (options.stateful) meter.forgetIdleSessions(options.sessionTimeout);
@@ -140,8 +149,11 @@ export async function runReflector(
       if (options.output) terminal.write(`${outputLine(options.format, clock.nowNs(), nearEnd, counters())}\n`);
     }
   } finally {
+    // What comes while the last report is delivered goes to the host: here nobody would read it.
+    meter.takeNoMore();
     stop.abort();
     await reading;
+    stack[Symbol.dispose]();
     if (histogram) writeFileSync(options.histpath, histogram.line());
     report();
     telemetry.end();
@@ -149,6 +161,15 @@ export async function runReflector(
     await publisher.close();
   }
   logger.info("ended", countersText(counters()));
+}
+
+/** @throws CommandError for options that contradict each other */
+function checkOptions({ viaStack, stateful }: ReflectorOptions): void {
+  if (viaStack && stateful) {
+    throw new CommandError(
+      "--via-stack with --stateful: requests that the host's firewall drops would be numbered, and look lost on the way back; leave one out",
+    );
+  }
 }
 
 function cidrOf(option: string, text: string): Cidr {

@@ -23,6 +23,7 @@ describePrivileged("the stamp command", { tools: ["ip", "ping"] }, () => {
     [["sender", DEVICE, "no-such-host.invalid"], 2, /no-such-host\.invalid/],
     [["sender", "eth9", FAR[0]], 1, /eth9/],
     [["reflector", DEVICE, "--allow", "10.0.0.1/8"], 2, /--allow 10\.0\.0\.1\/8/],
+    [["reflector", DEVICE, "--via-stack", "--stateful"], 2, /--via-stack with --stateful/],
     [["reflector", "eth9"], 1, /eth9/],
     [["mirror", DEVICE], 2, /mirror/],
   ])("%j ends with one clear line", async (argv, code, message) => {

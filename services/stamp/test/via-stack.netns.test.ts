@@ -32,7 +32,7 @@ describePrivileged("the host's firewall", { tools: ["ip", "nft", "tshark", "tcpd
       const file = join(path.lab.folder, "keys");
       await writeFile(file, "* text:0123456789abcdef0123456789abcdef");
       const auth = authenticated ? ["--auth-key-file", file] : [];
-      await path.reflector(["--via-stack", "--stateful", ...auth]);
+      await path.reflector(["--via-stack", ...auth]);
       await path.acquaint();
       await using capture = await Capture.start(path.lab, path.near, DEVICE, { filter: `udp src port ${PORT}` });
       const argv = [
