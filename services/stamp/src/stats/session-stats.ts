@@ -49,6 +49,7 @@ export class SessionStats {
   readonly #jitters: Readonly<Record<MetricName, Jitter>>;
   #unsettled: LedgerEntry[] = [];
   #open: Summary[] = [];
+  #closedUntilNs: bigint;
   #newest: number | undefined;
   #previous: LedgerEntry | undefined;
   #unmatched = 0;
@@ -57,6 +58,7 @@ export class SessionStats {
     const wanted = Math.max(FEWEST_REMEMBERED, Math.min(MOST_REMEMBERED, options.remembered ?? DEFAULT_REMEMBERED));
     const capacity = 2 ** Math.ceil(Math.log2(wanted));
     this.#options = options;
+    this.#closedUntilNs = options.startNs;
     this.#ledger = new PacketLedger(capacity);
     this.#direction = new LossDirection(capacity);
     this.#jitters = { forward: new Jitter(), backward: new Jitter(), roundTrip: new Jitter(), residence: new Jitter() };
@@ -92,10 +94,10 @@ export class SessionStats {
     }
     if (entry.state === "answered" || entry.state === "late") {
       this.#direction.arrived(answer.sequence, answer.reflectorSequence, true);
-      for (const summary of this.#summaries(entry)) summary.duplicates += 1;
+      for (const summary of this.#stillOpen(entry)) summary.duplicates += 1;
       return { kind: "duplicate", delays: undefined };
     }
-    if (this.#reordering.arrived(entry.position)) for (const summary of this.#summaries(entry)) summary.reordered += 1;
+    if (this.#reordering.arrived(entry.position)) for (const summary of this.#stillOpen(entry)) summary.reordered += 1;
     return answer.t4Ns - answer.t1Ns > this.#options.waitNs ? this.#late(entry) : this.#received(entry, answer);
   }
 
@@ -111,6 +113,7 @@ export class SessionStats {
     const isClosed = (interval: Summary) => interval.toNs <= endedNs;
     const closed = this.#open.filter(isClosed);
     if (closed.length > 0) this.#open = this.#open.filter((interval) => !isClosed(interval));
+    this.#closedUntilNs = closed.at(-1)?.toNs ?? this.#closedUntilNs;
     return closed;
   }
 
@@ -144,10 +147,8 @@ export class SessionStats {
   #late(entry: LedgerEntry): AnswerVerdict {
     const wasLost = entry.state === "lost";
     entry.state = "late";
-    for (const summary of this.#summaries(entry)) {
-      summary.late += 1;
-      if (!wasLost) summary.lost += 1;
-    }
+    for (const summary of this.#stillOpen(entry)) summary.late += 1;
+    if (!wasLost) for (const summary of this.#summaries(entry)) summary.lost += 1;
     return { kind: "late", delays: undefined };
   }
 
@@ -201,6 +202,12 @@ export class SessionStats {
 
   #summaries(entry: LedgerEntry): readonly [Summary, Summary] {
     return [this.total, entry.interval];
+  }
+
+  /** Where what comes after a packet's interval was handed out is counted: in the newest one that was not. */
+  #stillOpen(entry: LedgerEntry): readonly [Summary, Summary] {
+    const isOpen = entry.interval.fromNs >= this.#closedUntilNs;
+    return [this.total, isOpen ? entry.interval : (this.#open.at(-1) ?? this.#intervalAt(this.#closedUntilNs))];
   }
 
   #intervalAt(atNs: bigint): Summary {

@@ -1082,6 +1082,9 @@ export type DelaySummary = Message<"waymark.report.v1.DelaySummary"> & {
   lostBackwardPackets?: bigint | undefined;
 
   /**
+   * These three by the answer: one that comes after its packet's interval was reported is counted in the newest interval
+   * that was not, so that each may be more than sent_packets.
+   *
    * @generated from field: uint64 duplicate_packets = 9;
    */
   duplicatePackets: bigint;
@@ -1092,7 +1095,7 @@ export type DelaySummary = Message<"waymark.report.v1.DelaySummary"> & {
   reorderedPackets: bigint;
 
   /**
-   * Arrived after the wait; counted in lost_packets as well.
+   * Arrived after the wait; the packet is counted in lost_packets as well, of the interval it was sent in.
    *
    * @generated from field: uint64 late_packets = 11;
    */
