@@ -1,7 +1,7 @@
 import { LogHistogram } from "@waymark/stats";
 import type { FlowEnd } from "./flow-end.ts";
 import type { Method } from "./method.ts";
-import type { FlowCounts, News, RttSample } from "./news.ts";
+import { type FlowCounts, isLikely, type News, type RttSample } from "./news.ts";
 import type { Summary, SummaryCounts } from "./report-batch.ts";
 
 /** What is known of one direction of a flow. */
@@ -39,14 +39,15 @@ export class FlowSummaries {
     return this.#entries.size;
   }
 
+  /** Takes news in. A sample that is not likely adds to no histogram. */
   add(news: News): void {
     if (news.kind === "removed") {
       this.#remove(news.flow.flowId, news.counts);
       return;
     }
     const entry = this.#entry(news.flow);
-    entry.counts = news.counts;
-    if (news.kind === "rtt") addRtt(entry, news);
+    entry.counts = later(entry.counts, news.counts);
+    if (news.kind === "rtt" && isLikely(news)) addRtt(entry, news);
   }
 
   /**
@@ -59,7 +60,9 @@ export class FlowSummaries {
     toNs: bigint,
     countsNow: (flow: FlowEnd) => FlowCounts | undefined = () => undefined,
   ): Summary[] {
-    for (const entry of this.#entries.values()) entry.counts = countsNow(entry.flow) ?? entry.counts;
+    for (const entry of this.#entries.values()) {
+      entry.counts = later(entry.counts, countsNow(entry.flow) ?? entry.counts);
+    }
     const entries = [...this.#removed, ...this.#entries.values()];
     this.#removed = [];
     return entries.flatMap((entry) => summariesOf(entry, fromNs, toNs));
@@ -78,7 +81,7 @@ export class FlowSummaries {
   /** @param counts of direction 0 */
   #remove(flowId: number, counts: FlowCounts): void {
     for (const entry of this.#byId.get(flowId) ?? []) {
-      entry.counts = entry.flow.direction === 0 ? counts : turned(counts);
+      entry.counts = later(entry.counts, entry.flow.direction === 0 ? counts : turned(counts));
       this.#removed.push(entry);
       this.#entries.delete(entry.flow);
     }
@@ -134,6 +137,18 @@ function countsSince(now: FlowCounts, before: FlowCounts): SummaryCounts {
     receivedPackets: BigInt(received),
     receivedL3Bytes: BigInt(now.receivedL3Bytes - before.receivedL3Bytes),
     measurablePackets: BigInt(sent + received),
+  };
+}
+
+/** The greater of each, since counts only grow: news may have waited in the ring while the kernel was asked. */
+function later(a: FlowCounts, b: FlowCounts): FlowCounts {
+  return {
+    sentPackets: Math.max(a.sentPackets, b.sentPackets),
+    sentL3Bytes: Math.max(a.sentL3Bytes, b.sentL3Bytes),
+    sentPayloadBytes: Math.max(a.sentPayloadBytes, b.sentPayloadBytes),
+    receivedPackets: Math.max(a.receivedPackets, b.receivedPackets),
+    receivedL3Bytes: Math.max(a.receivedL3Bytes, b.receivedL3Bytes),
+    receivedPayloadBytes: Math.max(a.receivedPayloadBytes, b.receivedPayloadBytes),
   };
 }
 

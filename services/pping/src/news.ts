@@ -31,6 +31,14 @@ export interface RttSample extends NewsBase {
   readonly confidencePermille: number;
 }
 
+/** In permille; a less certain sample is told, but it is in no sum and no percentile. */
+const LIKELY = 500;
+
+/** Whether a sample is likely enough to be summed up with others. */
+export function isLikely({ confidencePermille }: RttSample): boolean {
+  return confidencePermille >= LIKELY;
+}
+
 /** A direction of a flow was answered for the first time, or ended. */
 export interface FlowChange extends NewsBase {
   readonly kind: "opening" | "closing";

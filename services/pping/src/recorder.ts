@@ -3,7 +3,7 @@ import type { Measurement } from "./config.ts";
 import type { EventFormat } from "./event-format.ts";
 import type { FlowEnd } from "./flow-end.ts";
 import { FlowSummaries } from "./flow-summaries.ts";
-import type { FlowCounts, News } from "./news.ts";
+import { type FlowCounts, isLikely, type News } from "./news.ts";
 import type { Output } from "./output.ts";
 import { PrefixAggregator } from "./prefix-aggregator.ts";
 import type { MethodRtts, PrefixSummary } from "./prefix-summary.ts";
@@ -39,7 +39,7 @@ export class Recorder {
     this.#prefixes = aggregation && new PrefixAggregator(aggregation);
   }
 
-  /** Samples so far: `samples_<method>`, `samples_<method>_local`. */
+  /** Samples so far: `samples_<method>`, `samples_<method>_local`; `samples_<method>_doubtful`, which are in no sum. */
   get sampleCounts(): SampleCounts {
     return this.#counts;
   }
@@ -48,9 +48,11 @@ export class Recorder {
   add(all: Iterable<News>): void {
     const records: string[] = [];
     for (const news of all) {
+      const doubtful = news.kind === "rtt" && !isLikely(news);
       if (news.kind === "rtt") this.#count(`samples_${news.method}${news.local ? "_local" : ""}`);
+      if (doubtful) this.#count(`samples_${news.method}_doubtful`);
       if (this.#prefixes !== undefined) {
-        if (news.kind === "rtt") this.#prefixes.add(news);
+        if (news.kind === "rtt" && !doubtful) this.#prefixes.add(news);
         continue;
       }
       this.#flows?.add(news);
