@@ -55,6 +55,7 @@ export class Observer implements Disposable {
   readonly #prefixes: number;
   readonly #attached: (Attachment | BpfLink)[] = [];
   #closed = false;
+  #sweeping = false;
 
   /** @throws when the interface is gone or unsuitable, or the kernel or the privileges do not suffice */
   constructor({ measurement, device, order, hook = attachHook() }: ObserverOptions) {
@@ -85,15 +86,14 @@ export class Observer implements Disposable {
     }
   }
 
-  /** Removes what is over. */
-  sweep(): void {
-    this.#object.program("pping_sweep_stamps").testRun();
+  /** Removes what is over, as far as the ring can tell it at once; true if there is more: once the ring has been read. */
+  sweep(): boolean {
+    if (!this.#sweeping) this.#object.program("pping_sweep_stamps").testRun();
     const flows = this.#object.program("pping_sweep_flows");
-    for (;;) {
-      const { retval } = flows.testRun({ data: new Uint8Array(64), ctx: { mark: 0 }, dataSizeOut: 0 });
-      if (retval < MAX_REMOVALS) break;
-    }
-    flows.testRun({ data: new Uint8Array(64), ctx: { mark: TICK }, dataSizeOut: 0 });
+    const { retval } = flows.testRun({ data: new Uint8Array(64), ctx: { mark: 0 }, dataSizeOut: 0 });
+    this.#sweeping = retval >= MAX_REMOVALS;
+    if (!this.#sweeping) flows.testRun({ data: new Uint8Array(64), ctx: { mark: TICK }, dataSizeOut: 0 });
+    return this.#sweeping;
   }
 
   /** Goes back to the places in the chains that were asked for; true if somebody had taken one. */

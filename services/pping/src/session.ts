@@ -26,6 +26,8 @@ export interface SessionDependencies {
 /** How often the surroundings are looked at and reports are handed on. */
 const LOOK_MS = 1000;
 const NS_PER_MS = 1_000_000n;
+/** More than the ring holds. */
+const RING_RECORDS = 131_072;
 
 /** Measures on one interface from attaching to detaching. */
 export class Session {
@@ -98,7 +100,7 @@ export class Session {
     if (measurement.cleanupNs > 0n) {
       timers.push(
         setInterval(
-          attempt(() => observer.sweep()),
+          attempt(() => this.#sweep()),
           milliseconds(measurement.cleanupNs),
         ),
       );
@@ -115,6 +117,23 @@ export class Session {
       await new Promise(setImmediate);
     }
     if (failure !== undefined) throw failure;
+  }
+
+  /** Of many flows that are over at once, so many at a time that the ring can tell them. */
+  #sweep(): void {
+    do this.#read();
+    while (this.#deps.observer.sweep());
+  }
+
+  /** Reads what the ring holds, and what comes meanwhile, but no more than it can hold. */
+  #read(): void {
+    const { ring } = this.#deps.observer;
+    for (let records = 0; records < RING_RECORDS; ) {
+      const batch = ring.read();
+      if (batch === undefined) return;
+      records += batch.count;
+      this.#recorder.add(this.#reader.read(batch, this.#offsetNs));
+    }
   }
 
   #look(): void {
@@ -175,11 +194,7 @@ export class Session {
     const { observer } = this.#deps;
     try {
       observer.detach();
-      for (;;) {
-        const batch = observer.ring.read();
-        if (batch === undefined) break;
-        this.#recorder.add(this.#reader.read(batch, this.#offsetNs));
-      }
+      this.#read();
       this.#endInterval();
       this.#tellShare();
     } finally {
