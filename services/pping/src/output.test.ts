@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,22 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const fail = (line: string) => {
   throw new Error(line);
 };
+
+/** What a process writes whose files can take no more than `octets` meanwhile: a write is cut off there, as on a full disk. */
+const ON_A_FULL_DISK = `
+import { execFileSync } from "node:child_process";
+import { fileOutput } from "${new URL("output.ts", import.meta.url)}";
+const [path, format, octets] = process.argv.slice(1);
+const limit = (soft) => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=" + soft + ":"]);
+const output = fileOutput(path, format, () => {});
+output.write(["11111"]);
+limit(octets);
+output.write(["2".repeat(100)]);
+limit("unlimited");
+output.write(["33"]);
+output.close();
+console.log(output.dropped);
+`;
 
 describe("a file", () => {
   test("a JSON array can be read after every write, and when nobody closed it", () => {
@@ -68,6 +85,26 @@ describe("a file", () => {
     output.write(["c"]);
     expect([output.dropped, said.length]).toEqual([3, 1]);
     expect(said[0]).toMatch(/ENOSPC/);
+  });
+
+  test.each([
+    ["json", "[11111,33]\n"],
+    ["jsonl", "11111\n33\n"],
+  ] as const)("where only a part found room, no part of a record stays (%s)", (format, text) => {
+    const path = join(folder, "out");
+    const node = [
+      "--conditions=source",
+      "--import",
+      "tsx",
+      "--input-type=module",
+      "-e",
+      ON_A_FULL_DISK,
+      path,
+      format,
+      "20",
+    ];
+    expect(execFileSync(process.execPath, node, { encoding: "utf8" })).toBe("1\n");
+    expect(readFileSync(path, "utf8")).toBe(text);
   });
 });
 

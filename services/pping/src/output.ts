@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { CommandError, errorLine } from "@waymark/agent";
 import type { FormatName } from "./event-format.ts";
 
@@ -59,6 +59,7 @@ export function streamOutput(stream: TextStream, format: FormatName): Output {
 }
 
 const END_OF_ARRAY = "]\n";
+const NO_ROOM = "no room left";
 
 /**
  * Writes to a file, at its end. A JSON array is complete after every write, so that the file can be read at any time and
@@ -120,7 +121,17 @@ const { O_WRONLY, O_CREAT, O_APPEND, O_EXCL } = constants;
 
 function openLines(path: string): RecordFile {
   const fd = openFile(path, O_WRONLY | O_CREAT | O_APPEND);
-  return { fd, append: (records) => void writeSync(fd, `${records.join("\n")}\n`) };
+  return {
+    fd,
+    append(records) {
+      const octets = Buffer.from(`${records.join("\n")}\n`);
+      const written = writeSync(fd, octets);
+      if (written === octets.length) return;
+      const file = fstatSync(fd);
+      if (file.isFile()) ftruncateSync(fd, file.size - written);
+      throw new Error(NO_ROOM);
+    },
+  };
 }
 
 function openArray(path: string): RecordFile {
@@ -135,7 +146,8 @@ function openArray(path: string): RecordFile {
       const written = writeSync(fd, octets, 0, octets.length, end);
       if (written < octets.length) {
         writeSync(fd, END_OF_ARRAY, end);
-        throw new Error("no room left");
+        ftruncateSync(fd, end + END_OF_ARRAY.length);
+        throw new Error(NO_ROOM);
       }
       end += octets.length - END_OF_ARRAY.length;
       first = false;
