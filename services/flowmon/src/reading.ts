@@ -52,7 +52,7 @@ export function* readFlows(raw: RawFlows, epoch: number, device: string, numbere
     const keyAt = index * flowmonKey.size;
     const octets = Buffer.from(keys.buffer, keys.byteOffset + keyAt, flowmonKey.size);
     const id = flowIdOf(flowmonKey.decode(keys, keyAt), device);
-    yield { key: octets.toString("latin1"), id, figures };
+    yield { key: `${device} ${octets.toString("latin1")}`, id, figures };
   }
 }
 
