@@ -1,12 +1,12 @@
 import { type BpfMap, BpfObject, interfaceCounters, interfaceInfo, type Order } from "@waymark/bpf-runtime";
 import { parseAddress } from "@waymark/packet";
 import { Attachment, attachHook, linkHeaderLength } from "@waymark/probe";
-import { FlowmonEvent, type FlowmonOverflow, FlowmonReason, flowmonSpec } from "../bpf/flowmon.gen.ts";
+import { FlowmonEvent, FlowmonReason, flowmonSpec } from "../bpf/flowmon.gen.ts";
 import { type ConfigFile, NO_CONFIG_FILE } from "./config-file.ts";
 import { configure, type KernelConfig } from "./kernel-config.ts";
 import { kernelSettings, nextGeneration } from "./kernel-settings.ts";
-import { PROTOCOL_CLASSES } from "./protocol-class.ts";
-import { EPOCH_MASK, type OverflowReading, type Reading, readFlows } from "./reading.ts";
+import { overflowOf, takeOverflow } from "./overflow.ts";
+import { EPOCH_MASK, type Reading, readFlows } from "./reading.ts";
 
 /** What to attach where. */
 export interface MeterOptions extends Omit<KernelConfig, "l2Length" | "own"> {
@@ -116,7 +116,7 @@ export class Meter implements Disposable {
     this.#spare = rests.swap(0, this.#spare ?? rests.createInner());
   }
 
-  /** What was counted in the interval `epoch`, which is at rest. */
+  /** What was counted in the interval `epoch`, which is at rest; to be read once. */
   read(epoch: number): Reading {
     const { loss } = this.#options;
     const flows = [];
@@ -126,22 +126,7 @@ export class Meter implements Disposable {
       present += batch.count;
     }
     this.#batch = Math.min(MAX_BATCH, Math.max(MIN_BATCH, present + (present >> 2)));
-    return { flows, overflow: this.#readOverflow(epoch) };
-  }
-
-  #readOverflow(epoch: number): OverflowReading[] {
-    const map = this.#object.map("overflow");
-    return DIRECTIONS.flatMap((direction, directionAt) =>
-      PROTOCOL_CLASSES.flatMap((protocol, classAt) => {
-        const index = ((epoch & 1) * DIRECTIONS.length + directionAt) * PROTOCOL_CLASSES.length + classAt;
-        const counts = (map.perCpu(index) ?? []).filter((count) => count.epoch === BigInt(epoch));
-        const sum = (field: Exclude<keyof FlowmonOverflow, "epoch">) => counts.reduce((all, c) => all + c[field], 0n);
-        const packets = sum("packets");
-        if (packets === 0n) return [];
-        const bytes = { l3Bytes: sum("l3_bytes"), payloadBytes: sum("payload_bytes") };
-        return [{ interface: this.device, direction, protocol, packets, ...bytes }];
-      }),
-    );
+    return { flows, overflow: takeOverflow(this.#object.map("overflow"), epoch, this.device) };
   }
 
   /** Forgets flows that have been idle since `beforeNs` (CLOCK_MONOTONIC): all their intervals have been read. */
@@ -183,7 +168,8 @@ export class Meter implements Disposable {
         if (!readFlows(batch, at, this.device, false).next().done) return true;
       }
     }
-    return this.#readOverflow(epoch).length > 0 || this.#readOverflow(following).length > 0;
+    const overflow = this.#object.map("overflow");
+    return [epoch, following].some((at) => overflowOf(overflow, at, this.device).length > 0);
   }
 
   /** Goes back to the place in the chain that was asked for; true if somebody had taken it. */

@@ -1,9 +1,10 @@
 import { buildEthernet, buildPacket, fragmentPacket, type PacketSpec } from "@waymark/packet";
 import { describePrivileged } from "@waymark/testkit";
 import { NO_CONFIG_FILE } from "../src/config-file.ts";
+import { overflowOf, takeOverflow } from "../src/overflow.ts";
 import { parseRule } from "../src/rule.ts";
 import { echo, ethernet, tcp, udp, udp6 } from "./packets.ts";
-import { Rig } from "./rig.ts";
+import { EPOCH, Rig } from "./rig.ts";
 
 const START_NS = 1_000_000n;
 const ipv4 = { source: "10.0.0.1", destination: "10.0.0.2" };
@@ -207,6 +208,18 @@ describePrivileged("the table", () => {
       [0, 1, 0, 0, 0, 0],
       [0, 0, 0, 0, 0, 0],
     ]);
+  });
+
+  test("overflow is told once, however often the numbers of intervals go round", () => {
+    using rig = new Rig({ tableSize: 1 });
+    for (const port of [1, 2, 2]) rig.send(from(port), START_NS);
+    const map = rig.object.map("overflow");
+    const expected = [
+      { interface: "eth0", direction: "ingress", protocol: "UDP", packets: 2n, l3Bytes: 58n, payloadBytes: 2n },
+    ];
+    expect([overflowOf(map, EPOCH, "eth0"), overflowOf(map, EPOCH, "eth0")]).toEqual([expected, expected]);
+    expect(takeOverflow(map, EPOCH, "eth0")).toEqual(expected);
+    expect(takeOverflow(map, EPOCH, "eth0")).toEqual([]);
   });
 
   test("idle flows make room, busy ones stay with all they know", () => {
