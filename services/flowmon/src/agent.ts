@@ -69,11 +69,11 @@ export class Agent {
         stop.abort();
       }
     };
-    let end = this.#open();
     const timer = setInterval(look, LOOK_AROUND_MS);
     try {
       for (const meter of meters) meter.attach();
       this.#throughputFromNs = this.#jitterFromNs = clock.monotonicNs();
+      let end = this.#open();
       onAttached();
       while (!ended.aborted) {
         await sleep(this.#endsNs - clock.monotonicNs(), ended);
