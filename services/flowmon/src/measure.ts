@@ -15,6 +15,7 @@ import type { Interval } from "./interval.ts";
 import { Meter } from "./meter.ts";
 import { Printer } from "./printer.ts";
 import { IntervalPublisher } from "./publish.ts";
+import { sayReady } from "./ready.ts";
 import { SequenceHistory } from "./sequence-history.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,7 +56,7 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
     { service: "flowmon", role: "observer", interface: interfaceOf(measurement), version: VERSION },
     options,
   );
-  const history = new SequenceHistory(measurement.idleNs);
+  const history = new SequenceHistory(measurement.idleNs, measurement.tableSize * measurement.devices.length);
   let last: Interval | undefined;
   const gauges = () => {
     const since = (name: "TCP" | "UDP" | "ICMP") => history.total(name);
@@ -108,7 +109,10 @@ export async function measure(options: MeasureOptions, given: ReadonlySet<string
   stack.defer(() => void process.off("SIGHUP", reload));
   telemetry.follow(publisher, counters);
   try {
-    await agent.run(signal, () => sayMeasuring(logger, measurement, meters));
+    await agent.run(signal, () => {
+      sayMeasuring(logger, measurement, meters);
+      sayReady();
+    });
   } finally {
     telemetry.end();
     await publisher.flush({ deadlineMs: FLUSH_MS });

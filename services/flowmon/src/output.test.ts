@@ -69,7 +69,7 @@ function interval(flows: readonly FlowReading[] = [flow(1, 24_691_200n), flow(2,
 
 function printed(options: Partial<ConstructorParameters<typeof Printer>[0]>, display = NO_CONFIG_FILE.display): string {
   let text = "";
-  const history = new SequenceHistory(60_000_000_000n);
+  const history = new SequenceHistory(60_000_000_000n, 10);
   const preset = {
     format: "text",
     bits: false,
@@ -194,8 +194,24 @@ describe("reports", () => {
   });
 });
 
+describe("what numbers have said since the start", () => {
+  test("is kept of so many flows, the ones that were busy last; protocols keep all", () => {
+    const history = new SequenceHistory(60_000_000_000n, 2);
+    for (const ports of [[1], [2], [1], [3]]) history.add(interval(ports.map((port) => flow(port, 1000n))));
+    expect([1, 2, 3].map((port) => history.flow(`17 ${port}`)?.received)).toEqual([160n, undefined, 80n]);
+    expect(history.total("UDP").received).toBe(320n);
+  });
+
+  test("is forgotten of a flow that has been idle for long", () => {
+    const history = new SequenceHistory(1_000_000_000n, 10);
+    history.add(interval([flow(1, 1000n)]));
+    history.add({ ...interval([flow(2, 1000n)]), toNs: TO_NS + 1_000_000_001n });
+    expect([1, 2].map((port) => history.flow(`17 ${port}`)?.received)).toEqual([undefined, 80n]);
+  });
+});
+
 describe("gauges", () => {
-  const history = new SequenceHistory(1n);
+  const history = new SequenceHistory(1n, 10);
   history.add(interval());
   const since = (name: "TCP" | "UDP" | "ICMP") => history.total(name);
   const options = { bits: false, loss: true, maxFlows: 2, since };
