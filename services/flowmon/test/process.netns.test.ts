@@ -188,8 +188,8 @@ describePrivileged("the flowmon command", () => {
       [8080, "-conf", file],
     ] as const) {
       const { child } = await FlowmonProcess.start(net.near, "-i", DEVICE, "-t", "0.2", ...args);
-      await send(net, 9, 400);
-      await waitFor(async () => /^udp_throughput [1-9]/m.test(await metrics(port)), {
+      const whileSending = async () => (await Promise.all([metrics(port), send(net, 9, 1000)]))[0];
+      await waitFor(async () => /^udp_throughput [1-9]/m.test(await whileSending()), {
         deadlineMs: DEADLINE_MS,
         what: "gauges",
       });
@@ -222,7 +222,7 @@ describePrivileged("monitor_controller", () => {
       code: 1,
       text: expect.stringMatching(/eth9/),
     });
-    const started = await control("start", "--detached", ...at, "-i", DEVICE, "-packet_loss");
+    const started = await control("start", "--detached", ...at, "-i", DEVICE, "--log-level", "silent");
     expect(started).toMatchObject({ code: 0, text: expect.stringMatching(/^started \(pid \d+\)/) });
     const pid = /pid (\d+)/.exec(started.text)?.[1];
     expect(await control("status", ...at)).toEqual({ code: 0, text: `running (pid ${pid})\n` });

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "@waymark/agent";
+import { READY } from "../ready.ts";
 import { findProcess, type ProcessFile } from "./process-file.ts";
 
 const FLOWMON = fileURLToPath(new URL("../../../bin/flowmon.js", import.meta.url));
@@ -11,8 +12,6 @@ const FLOWMON = fileURLToPath(new URL("../../../bin/flowmon.js", import.meta.url
 const START_MS = 30_000;
 const STOP_MS = 15_000;
 const LOOK_MS = 50;
-/** What flowmon says when it measures. */
-const MEASURING = "measuring";
 
 /** Starts, ends and looks after one flowmon. */
 export class Controller {
@@ -50,19 +49,26 @@ export class Controller {
     this.#checkFree();
     mkdirSync(dirname(this.#logPath), { recursive: true });
     const log = openSync(this.#logPath, "w");
-    const child = spawn(process.execPath, [FLOWMON, ...args], { detached: true, stdio: ["ignore", "ignore", log] });
+    const child = spawn(process.execPath, [FLOWMON, ...args], {
+      detached: true,
+      stdio: ["ignore", "ignore", log, "ipc"],
+    });
+    let measures = false;
+    child.on("message", (message) => {
+      measures ||= message === READY;
+    });
     const ended = exitCode(child);
     this.#remember(child);
     const deadline = performance.now() + START_MS;
     while (performance.now() < deadline) {
       const code = await Promise.race([ended, pause(LOOK_MS)]);
-      const said = readFileSync(this.#logPath, "utf8");
       if (code !== undefined) {
         this.#file.remove();
-        process.stderr.write(said);
+        process.stderr.write(readFileSync(this.#logPath, "utf8"));
         return code;
       }
-      if (!said.includes(MEASURING)) continue;
+      if (!measures) continue;
+      if (child.connected) child.disconnect();
       child.unref();
       this.#print(`started (pid ${child.pid}), log ${this.#logPath}`);
       return 0;
