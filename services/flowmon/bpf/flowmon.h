@@ -14,7 +14,7 @@
 #define FLOWMON_SEARCH_BYTES 5000	/* where a pattern may begin */
 #define FLOWMON_MAX_JUMP     (1 << 20)	/* numbers; further ahead it is another sequence, not loss */
 #define FLOWMON_MAX_TCP_JUMP (1 << 30)	/* the same of TCP, octets */
-#define FLOWMON_RTP_PROBATION 4		/* packets in sequence before a stream is taken for RTP */
+#define FLOWMON_RTP_PROBATION 4		/* packets of one source before it has a jitter */
 #define FLOWMON_RTP_PORTS    8		/* ports whose datagrams are RTP because somebody said so */
 
 /* flowmon_turn: when the open interval ends and its number, in one word so that one read is consistent. */

@@ -58,15 +58,19 @@ static __always_inline void flowmon_rtp_packet(struct flowmon_rtp *rtp, struct f
 	__u8 type = header->type & 0x7f;
 	__u64 sent, arrived, differs;
 	__s32 ticks;
+	int same, follows;
 
-	if (!rtp->in_sequence || rtp->ssrc != header->ssrc || rtp->payload_type != type) {
+	same = rtp->in_sequence && rtp->ssrc == header->ssrc;
+	if (!same) {
 		rtp->ssrc = header->ssrc;
-		rtp->payload_type = type;
-		rtp->in_sequence = named >= 0 ? FLOWMON_RTP_PROBATION : 1;
+		rtp->in_sequence = 1;
 		rtp->jitter_ns_16 = 0;
-	} else {
-		if (rtp->in_sequence < FLOWMON_RTP_PROBATION)
-			rtp->in_sequence = (__u16)(sequence - rtp->sequence) == 1 ? rtp->in_sequence + 1 : 1;
+	} else if (rtp->in_sequence < FLOWMON_RTP_PROBATION) {
+		follows = rtp->payload_type == type && (__u16)(sequence - rtp->sequence) == 1;
+		rtp->in_sequence = named >= 0 || follows ? rtp->in_sequence + 1 : 1;
+	}
+	/* Another payload type may have another clock: its timestamps begin anew, the jitter stays the source's. */
+	if (same && rtp->payload_type == type) {
 		/* |D| = |(Rj - Ri) - (Sj - Si)|; unsigned, since the arrival does not go back. */
 		ticks = timestamp - rtp->timestamp;
 		apart = ticks < 0 ? -ticks : ticks;
@@ -80,6 +84,7 @@ static __always_inline void flowmon_rtp_packet(struct flowmon_rtp *rtp, struct f
 			differs = arrived > sent ? arrived - sent : sent - arrived;
 		rtp->jitter_ns_16 += differs - ((rtp->jitter_ns_16 + 8) >> 4);
 	}
+	rtp->payload_type = type;
 	rtp->sequence = sequence;
 	rtp->timestamp = timestamp;
 	rtp->arrival_ns = now;

@@ -24,8 +24,33 @@ describePrivileged("RTP", () => {
     const expected = plainJitter(sent, 8000);
     for (const [i, packet] of sent.entries()) {
       rig.send(rtp(packet), packet.atNs);
-      expect(Math.abs(Number(rig.only().rtpJitterNs ?? 0n) - (expected[i] ?? 0))).toBeLessThan(20);
+      const { rtpJitterNs } = rig.only();
+      if (i < 3) expect(rtpJitterNs).toBeUndefined();
+      else expect(Math.abs(Number(rtpJitterNs) - (expected[i] ?? 0))).toBeLessThan(20);
     }
+  });
+
+  test("sources that alternate have no jitter of 0; one that follows another begins anew", () => {
+    using rig = new Rig({ rtp: { recognise: false, ports: [{ port: RTP_PORT, rate: undefined }] } });
+    const sent = stream(30);
+    for (const [i, packet] of sent.entries()) rig.send(rtp(packet, 0, i & 1), packet.atNs);
+    expect(rig.only().rtpJitterNs).toBeUndefined();
+    const follower = sent.map((packet) => ({ ...packet, atNs: packet.atNs + 1_000_000_000n }));
+    for (const packet of follower) rig.send(rtp(packet, 0, 2), packet.atNs);
+    expect(Math.abs(Number(rig.only().rtpJitterNs) - (plainJitter(follower, 8000).at(-1) ?? 0))).toBeLessThan(20);
+  });
+
+  test("another payload type in between neither ends a source's jitter nor counts in it", () => {
+    using rig = new Rig({ rtp: { recognise: false, ports: [{ port: RTP_PORT, rate: undefined }] } });
+    const [before, after] = [stream(20), stream(21, 8000, 0x1000)];
+    const at = (packet: Sent) => ({ ...packet, atNs: packet.atNs + 1_000_000_000n });
+    for (const packet of before) rig.send(rtp(packet), packet.atNs);
+    const jitter = rig.only().rtpJitterNs;
+    expect(jitter).toBeGreaterThan(0n);
+    const [event, first] = after.map(at) as [Sent, Sent];
+    rig.send(rtp(event, 101), event.atNs);
+    rig.send(rtp(first), first.atNs);
+    expect(rig.only().rtpJitterNs).toBe(jitter);
   });
 
   test("is recognised after four packets in sequence, and not before", () => {
