@@ -76,9 +76,11 @@ static __always_inline void tcflows_put_aside(struct tcflows_sum *sum, const str
 {
 	if (!sum)
 		return;
-	sum->packets += packet->packets;
 	sum->l3_bytes += packet->l3_bytes;
 	sum->l2_bytes += packet->l2_bytes;
+	/* Last: whoever reads meanwhile takes no packet without its bytes. */
+	barrier();
+	sum->packets += packet->packets;
 }
 
 /* Octets of tags that the card keeps beside the packet. */
