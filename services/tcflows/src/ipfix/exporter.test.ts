@@ -124,6 +124,23 @@ test("nobody there: a bounded number waits, the oldest are dropped and counted",
   await waitFor(() => exporter.counts.errors > 0n, { deadlineMs: DEADLINE_MS });
 }, 60_000);
 
+test("a collector that is there gets a long round as it is made, and nothing is dropped", async () => {
+  const { sockets, port } = await listen();
+  const exporter = exporterTo(`tcp://127.0.0.1:${port}`);
+  await waitFor(() => sockets.length === 1, { deadlineMs: DEADLINE_MS });
+  (sockets[0] as Socket).resume();
+  fill(exporter, 10);
+  await waitFor(() => exporter.counts.sent === 10n, { deadlineMs: DEADLINE_MS });
+  const record = recordOf(ipFlow(17, "10.0.0.1:1", "10.0.0.2:9"));
+  for (let i = 0; i < 2048; i++) exporter.record(record);
+  expect(exporter.counts.sent).toBeGreaterThan(10n);
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 60_000; i++) exporter.record(record);
+    await exporter.drain(DEADLINE_MS);
+  }
+  expect(exporter.counts).toMatchObject({ sent: BigInt(10 + 2048 + 180_000), dropped: 0n });
+}, 60_000);
+
 test("what another interface counts is not exported twice", async () => {
   const { sockets, port } = await listen();
   const exporter = exporterTo(`tcp://127.0.0.1:${port}`);

@@ -58,6 +58,7 @@ export class IpfixExporter implements Exporter {
     // What another interface counts would be counted twice: IPFIX has no word for it.
     if (record.duplicate) return;
     this.#queue.push(dataRecord(record, this.#options.context));
+    if (this.#queue.length % MAX_RUN === 0 && this.#link.ready) this.flush();
     if (this.#queue.length < 2 * MAX_QUEUED) return;
     this.#dropOldest();
   }
@@ -73,11 +74,17 @@ export class IpfixExporter implements Exporter {
     if (this.#queue.length > MAX_QUEUED) this.#dropOldest();
   }
 
-  /** Sends what is left, for so long at the most, and ends. */
-  async close(deadlineMs: number): Promise<void> {
+  /** Waits until nothing waits for the collector, for so long at the most. */
+  async drain(deadlineMs: number): Promise<void> {
     const end = performance.now() + deadlineMs;
     this.flush();
     while (this.#queue.length > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /** Sends what is left, for so long at the most, and ends. */
+  async close(deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    await this.drain(deadlineMs);
     await this.#link.close(Math.max(1, end - performance.now()));
     if (this.#queue.length === 0) return;
     const { target, logger } = this.#options;

@@ -30,6 +30,8 @@ const UDP_BYTES = 1400;
 const TCP_BYTES = 16_384;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
+/** A connection that lasts so long was one to a collector, not to a proxy without one behind it. */
+const SETTLED_MS = 5000;
 
 /** Opens a link; it tries again for ever. */
 export function openLink(target: IpfixTarget, events: LinkEvents): Link {
@@ -122,6 +124,7 @@ class TcpLink implements Link {
   #socket: Socket | undefined;
   #connected = false;
   #full = false;
+  #settling: NodeJS.Timeout | undefined;
   readonly #backoff = new Backoff();
   #closed = false;
 
@@ -142,6 +145,7 @@ class TcpLink implements Link {
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
     this.#backoff.stop();
+    clearTimeout(this.#settling);
     const socket = this.#socket;
     if (!socket) return;
     await new Promise<void>((resolve) => {
@@ -163,7 +167,8 @@ class TcpLink implements Link {
     socket.on("connect", () => {
       this.#connected = true;
       this.#full = false;
-      this.#backoff.succeeded();
+      this.#settling = setTimeout(() => this.#backoff.succeeded(), SETTLED_MS);
+      this.#settling.unref();
       this.#events.onSession();
       this.#events.onReady();
     });
@@ -176,6 +181,7 @@ class TcpLink implements Link {
     socket.on("error", (error) => this.#events.onError(error));
     socket.on("close", () => {
       this.#connected = false;
+      clearTimeout(this.#settling);
       if (!this.#closed) this.#backoff.again(() => this.#connect());
     });
   }
