@@ -118,6 +118,7 @@ function millionRows(): string[][] {
     ...{ device: "eth0", limit: 1 << 21, baseNs: 0n },
     activeTimeoutNs: Number.MAX_SAFE_INTEGER,
     idleTimeoutNs: Number.MAX_SAFE_INTEGER,
+    readEveryNs: 1e9,
   });
   for (const batch of taken?.batches() ?? []) flows.absorb(batch);
   flows.advance(0, { record: () => undefined, ended: () => undefined });

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Logger, Metric } from "@waymark/agent";
 import { type Counters, checkInterface, UnseenPackets } from "@waymark/probe";
 import type { Measurement } from "./config.ts";
@@ -13,6 +14,8 @@ export interface Exporter {
   record(record: FlowRecord): void;
   /** A round of records has ended. */
   flush(): void;
+  /** Waits until what was recorded is on its way, for so long at the most. */
+  drain(deadlineMs: number): Promise<void>;
 }
 
 /** What the agent needs from outside. */
@@ -29,6 +32,8 @@ export interface AgentDependencies {
 
 /** Flows that are kept for each that a table holds: those of some readings. */
 const FLOWS_PER_TABLE = 2;
+/** How long the last records may wait for the exporters to take those before them. */
+const FINISH_MS = 7000;
 
 /** One interface: what counts, and what is known of its flows. */
 interface Place {
@@ -62,6 +67,7 @@ export class Agent {
         limit: measurement.tableSize * FLOWS_PER_TABLE,
         activeTimeoutNs: Number(measurement.activeTimeoutNs),
         idleTimeoutNs: Number(measurement.idleTimeoutNs),
+        readEveryNs: Number(measurement.readNs),
         baseNs: timeline.baseNs,
         siblings,
       }),
@@ -125,14 +131,14 @@ export class Agent {
         await sleep(Math.min(nextShow, nextRead) - sinceMs, signal);
         if (signal.aborted) break;
         this.#lookAround();
-        this.#read();
+        await this.#read();
         const nowMs = performance.now() - begin;
         if (nowMs < nextShow) continue;
         shown = Math.floor(nowMs / showMs);
         this.#show();
       }
     } finally {
-      this.#end();
+      await this.#end();
     }
   }
 
@@ -158,7 +164,7 @@ export class Agent {
   }
 
   /** Takes over all that was counted, then tells what is due. */
-  #read(): void {
+  async #read(): Promise<void> {
     const readNs = this.#deps.timeline.nowNs();
     for (const place of this.#places) {
       // Before the reading: a packet that comes in between is seen, and the interface has not counted it yet.
@@ -166,7 +172,11 @@ export class Agent {
       this.#lookForUnseen(place, carried, this.#readPlace(place, place.meter.take(), readNs));
     }
     this.#lastReadNs = readNs;
-    for (const { table } of this.#places) table.advance(readNs, this.#sink);
+    for (const { table } of this.#places) {
+      table.advance(readNs, this.#sink);
+      // What one interface had to tell goes out before the next one's.
+      if (this.#places.length > 1) await setImmediate();
+    }
     for (const exporter of this.#deps.exporters) exporter.flush();
   }
 
@@ -202,14 +212,24 @@ export class Agent {
     this.#deps.reporter.show(tables, this.#lastReadNs);
   }
 
+  /** More would not fit into the exporters' memory: lets them send what they have. */
+  async #drain(deadline: number): Promise<void> {
+    const { exporters } = this.#deps;
+    for (const exporter of exporters) exporter.flush();
+    await Promise.all(exporters.map((exporter) => exporter.drain(Math.max(1, deadline - performance.now()))));
+  }
+
   /** Takes the programs off, reads what is left, and ends all flows. */
-  #end(): void {
+  async #end(): Promise<void> {
     const { timeline, exporters, reporter } = this.#deps;
     try {
       for (const { meter } of this.#places) meter.detach();
       for (const place of this.#places) this.#readPlace(place, place.meter.takeLast(), timeline.nowNs());
       const endNs = timeline.nowNs();
-      for (const { table } of this.#places) table.finish(endNs, this.#sink);
+      const deadline = performance.now() + FINISH_MS;
+      for (const { table } of this.#places) {
+        while (table.finish(endNs, this.#sink)) await this.#drain(deadline);
+      }
       for (const exporter of exporters) exporter.flush();
       this.#show();
     } finally {

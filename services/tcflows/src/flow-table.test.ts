@@ -17,7 +17,7 @@ const WEB = ipFlow(6, "10.0.0.1:4000", "10.0.0.2:80");
 const DNS = ipFlow(17, "10.0.0.1:5000", "10.0.0.3:53");
 
 function tableOf(options: Partial<FlowTableOptions> = {}): FlowTable {
-  const times = { activeTimeoutNs: 5 * SECOND, idleTimeoutNs: 15 * SECOND, baseNs: BASE };
+  const times = { activeTimeoutNs: 5 * SECOND, idleTimeoutNs: 15 * SECOND, readEveryNs: SECOND, baseNs: BASE };
   return new FlowTable({ device: "eth0", limit: 1000, ...times, ...options });
 }
 
@@ -85,13 +85,25 @@ test("a record every active time-out, and at the end when idle; they add up", ()
     table.absorb(batchOf([[DNS, passed(10, s + 0.1, s + 0.9)]]));
     table.advance((s + 1) * SECOND, sink);
   }
-  expect(sink.take()).toEqual([[60, undefined, 0.1, 5.9]]);
+  expect(sink.take()).toEqual([[50, undefined, 0.1, 4.9]]);
   table.advance(22 * SECOND, sink);
-  expect(sink.take()).toEqual([[20, undefined, 6.1, 7.9]]);
+  expect(sink.take()).toEqual([[30, undefined, 5.1, 7.9]]);
   table.advance(23 * SECOND, sink);
   expect(sink.take()).toEqual([[0, "idle", 7.9, 7.9]]);
   expect(table.size).toBe(0);
   expect(sink.whole.map(({ packets, startNs }) => [packets, startNs / SECOND])).toEqual([[80, 0.1]]);
+});
+
+test("a reading that is a little early or late does not put a record off to the next one", () => {
+  const table = tableOf();
+  const sink = new Sink();
+  const told: number[] = [];
+  for (let s = 1; s <= 20; s++) {
+    table.absorb(batchOf([[DNS, passed(10, s - 0.9, s - 0.5)]]));
+    table.advance((s + (s % 2 ? 0.01 : -0.01)) * SECOND, sink);
+    if (sink.take().length > 0) told.push(s);
+  }
+  expect(told).toEqual([5, 10, 15, 20]);
 });
 
 test.each([
@@ -182,6 +194,20 @@ test("flows that began before a step of the wall clock are marked, later ones ar
   ]);
 });
 
+test("a bounded number of flows ends in one go; all of them in the end", () => {
+  const table = tableOf({ limit: 200_000 });
+  const sink = new Sink();
+  const ids = Array.from({ length: 70_000 }, (_, i) =>
+    ipFlow(17, `10.${i >> 15}.0.1:${1 + (i & 0x7fff)}`, "10.9.0.1:53"),
+  );
+  table.absorb(batchOf(ids.map((id) => [id, passed(1, 0, 0)])));
+  expect(table.finish(2 * SECOND, sink)).toBe(true);
+  expect(sink.records).toHaveLength(65_536);
+  expect(table.finish(2 * SECOND, sink)).toBe(false);
+  expect(new Set(sink.records.map(({ id }) => id)).size).toBe(70_000);
+  expect(table.size).toBe(0);
+});
+
 test("with little room left, flows that pause make place", () => {
   const table = tableOf({ limit: 2 });
   const sink = new Sink();
@@ -265,20 +291,58 @@ describe("a flow on two interfaces", () => {
     expect(sink.records.map(({ duplicate }) => duplicate)).toEqual(new Array(8).fill(false));
   });
 
-  test("stays with its owner until both have ended, and may then be the other's", () => {
+  test("stays with its owner while the connection ends, and may then be the other's", () => {
     const { eth0, eth1 } = router();
     const sink = new Sink();
+    // the second interface sees a single packet after the first has seen its last one
     eth0.absorb(batchOf([[inwards, passed(1, 0.1, 0.1)]]));
-    eth1.absorb(batchOf([[outwards, passed(1, 0.2, 10)]]));
+    eth1.absorb(batchOf([[outwards, passed(1, 0.2, 0.2)]]));
     for (const table of [eth0, eth1]) table.advance(16 * SECOND, sink);
-    eth1.finish(17 * SECOND, sink);
     eth1.absorb(batchOf([[outwards, passed(1, 18, 18)]]));
     eth1.finish(19 * SECOND, sink);
     expect(sink.records.map(({ device, packets, duplicate }) => [device, packets, duplicate])).toEqual([
       ["eth0", 1, false],
       ["eth1", 1, true],
-      ["eth1", 0, true],
       ["eth1", 1, false],
     ]);
+  });
+
+  test("is the new way's when the route has changed: somebody counts it again once the owner has ended", () => {
+    const siblings = new Siblings();
+    const [eth0, eth1, eth2] = ["eth0", "eth1", "eth2"].map((device) => tableOf({ device, siblings })) as [
+      FlowTable,
+      FlowTable,
+      FlowTable,
+    ];
+    const sink = new Sink();
+    for (let s = 0; s < 40; s++) {
+      (s < 5 ? eth0 : eth2).absorb(batchOf([[inwards, passed(10, s + 0.1, s + 0.8)]]));
+      eth1.absorb(batchOf([[outwards, passed(10, s + 0.2, s + 0.9)]]));
+      for (const table of [eth1, eth0, eth2]) table.advance((s + 1) * SECOND, sink);
+    }
+    for (const table of [eth0, eth1, eth2]) table.finish(41 * SECOND, sink);
+    const counted = (device: string, fromS: number) =>
+      sink.records
+        .filter((record) => record.device === device && !record.duplicate && record.firstNs >= fromS * SECOND)
+        .reduce((sum, { packets }) => sum + packets, 0);
+    expect(counted("eth0", 0)).toBe(50);
+    expect(counted("eth1", 0)).toBe(0);
+    // eth0 has ended after 15 s without a packet, and eth2 tells every 5 s
+    expect(counted("eth2", 20)).toBeGreaterThanOrEqual(200 - 10);
+  });
+
+  test("is the other's when the owner sees no more of it and nobody has joined", () => {
+    const { eth0, eth1 } = router();
+    const sink = new Sink();
+    eth0.absorb(batchOf([[inwards, passed(10, 0.1, 0.8)]]));
+    for (let s = 0; s < 30; s++) {
+      eth1.absorb(batchOf([[outwards, passed(10, s + 0.2, s + 0.9)]]));
+      for (const table of [eth1, eth0]) table.advance((s + 1) * SECOND, sink);
+    }
+    eth1.finish(31 * SECOND, sink);
+    const own = sink.records.filter(({ device, duplicate }) => device === "eth1" && !duplicate);
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.at(-1)?.lastNs).toBe(29.9 * SECOND);
+    expect(sink.records.filter(({ device, duplicate }) => device === "eth1" && duplicate).length).toBeGreaterThan(0);
   });
 });

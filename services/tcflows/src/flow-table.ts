@@ -11,6 +11,8 @@ export interface FlowTableOptions {
   /** Flows at the most; what is beyond goes to the overflow records. */
   readonly limit: number;
   readonly activeTimeoutNs: number;
+  /** How often the kernel's table is read: a record is due at the reading that is nearest to its time-out. */
+  readonly readEveryNs: number;
   readonly idleTimeoutNs: number;
   /** CLOCK_MONOTONIC at the agent's start. */
   readonly baseNs: bigint;
@@ -38,8 +40,8 @@ const SYN = 0x02;
 const RST = 0x04;
 /** A connection has ended when nothing came for so long after FIN or RST. */
 const LINGER_NS = 1e9;
-/** Records of one round; the rest waits for the next, so that nothing else has to wait for them. */
-const MAX_RECORDS = 65_536;
+/** Records of one round of an interface; the rest waits for the next, so that nothing else has to wait for them. */
+export const MAX_RECORDS = 65_536;
 const HIGH_WORD = 2 ** 32;
 
 /** Where the members of tcflows_count are. */
@@ -126,14 +128,18 @@ export class FlowTable {
     }
   }
 
-  /** Ends all flows: the agent ends. */
-  finish(readNs: number, sink: FlowSink): void {
-    for (const ended of this.#replaced.splice(0)) tell(ended, sink);
-    for (let slot = 0; slot < this.#store.end; slot++) {
+  /** Ends flows, as many as one round may tell: the agent ends. Whether some are left. */
+  finish(readNs: number, sink: FlowSink): boolean {
+    const replaced = this.#replaced.splice(0, MAX_RECORDS);
+    for (const ended of replaced) tell(ended, sink);
+    let left = MAX_RECORDS - replaced.length;
+    for (let slot = 0; slot < this.#store.end && left > 0; slot++) {
       if (!this.#store.has(slot)) continue;
       const { slab, base } = this.#store.at(slot);
       this.#end(slot, closing(slab[base + FIELD.tcpFlags] ?? 0) ?? "shutdown", readNs, sink);
+      left--;
     }
+    return this.#replaced.length > 0 || this.#store.size > 0;
   }
 
   /**
@@ -163,7 +169,8 @@ export class FlowTable {
       this.#end(slot, reason, readNs, sink);
       return true;
     }
-    const due = readNs - (slab[base + FIELD.recordNs] ?? 0) >= this.#options.activeTimeoutNs;
+    const { activeTimeoutNs, readEveryNs } = this.#options;
+    const due = readNs - (slab[base + FIELD.recordNs] ?? 0) >= activeTimeoutNs - readEveryNs / 2;
     if (!due || (slab[base + FIELD.pendingPackets] ?? 0) === 0) return false;
     sink.record(this.#record(slot, undefined, readNs));
     return true;
@@ -189,7 +196,7 @@ export class FlowTable {
       record: this.#record(slot, reason, readNs),
     };
     this.#store.remove(slot);
-    this.#options.siblings?.leave(ended.record.id, this.device);
+    this.#options.siblings?.leave(ended.record.id, this.device, ended.record.lastNs, reason === "idle");
     return ended;
   }
 
@@ -297,7 +304,7 @@ export class FlowTable {
       sourceMac: get(FIELD.sourceMac),
       destinationMac: get(FIELD.destinationMac),
       end,
-      duplicate: this.#options.siblings?.isDuplicate(id, this.device, readNs) ?? false,
+      duplicate: this.#options.siblings?.isDuplicate(id, this.device, readNs, get(FIELD.lastNs)) ?? false,
       clockStepped: get(FIELD.startNs) < this.#steppedNs,
     };
   }

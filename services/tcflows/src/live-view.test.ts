@@ -14,6 +14,7 @@ function build(report: Partial<ReportOptions> = {}, flows = 40) {
     limit: 1000,
     activeTimeoutNs: 5 * SECOND,
     idleTimeoutNs: 15 * SECOND,
+    readEveryNs: SECOND,
     baseNs: 0n,
   });
   let press: (key: string) => void = () => undefined;

@@ -10,6 +10,7 @@ import {
 } from "@waymark/probe";
 import { Agent, type Exporter } from "./agent.ts";
 import { type Measurement, type MeasurementOptions, measurementOf } from "./config.ts";
+import { MAX_RECORDS } from "./flow-table.ts";
 import { IpfixExporter } from "./ipfix/exporter.ts";
 import { parseIpfixTarget } from "./ipfix/target.ts";
 import { Meter } from "./meter.ts";
@@ -29,6 +30,11 @@ export interface MeasureOptions extends MeasurementOptions, OutputOptions, Repor
 
 /** How long the last reports may take at an orderly end. */
 const FLUSH_MS = 5000;
+/** Octets of a record in a report, about, with room to spare. */
+const RECORD_BYTES = 192;
+/** Reports that wait for a target: between these, in octets. */
+const LEAST_WAITING = 16 * 1024 * 1024;
+const MOST_WAITING = 256 * 1024 * 1024;
 /** An identity's interface has at most so many characters. */
 const MAX_INTERFACE = 64;
 
@@ -53,7 +59,14 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
   using meters = openMeters(measurement, options, logger);
   let ipfix: readonly IpfixExporter[] = [];
   const counters = () => ({ ...agent?.counters(), ...ipfixCounters(ipfix) });
-  const publisher = openAgentPublisher({ identity, reporting: options, clock, counters, logger });
+  const publisher = openAgentPublisher({
+    identity,
+    reporting: options,
+    clock,
+    counters,
+    logger,
+    limits: limitsOf(measurement),
+  });
   ipfix = openIpfix(options.ipfix, meters.list, timeline, clock, logger);
   const exporters: Exporter[] = [...ipfix];
   if (options.report.length > 0) exporters.push(recordPublisher(publisher, timeline, meters.list));
@@ -72,6 +85,12 @@ export async function measure(options: MeasureOptions, signal: AbortSignal): Pro
     ]);
     await publisher.close();
   }
+}
+
+/** Room for one round of records of all interfaces. */
+function limitsOf({ devices, tableSize }: Measurement): { readonly memoryBytes: number } {
+  const records = devices.length * Math.min(MAX_RECORDS, tableSize * 2);
+  return { memoryBytes: Math.min(Math.max(LEAST_WAITING, records * RECORD_BYTES), MOST_WAITING) };
 }
 
 function interfaceOf({ devices }: Measurement): string {

@@ -13,7 +13,10 @@ function rig() {
   const batches: FlowBatch[] = [];
   let nowNs = 0;
   const publisher = new RecordPublisher({
-    publisher: { publish: (payload: ReportPayload) => void batches.push(payload.value as FlowBatch) },
+    publisher: {
+      publish: (payload: ReportPayload) => void batches.push(payload.value as FlowBatch),
+      flush: async () => true,
+    },
     timeline: { nowNs: () => nowNs, wallNs },
     hasLink: () => true,
   });

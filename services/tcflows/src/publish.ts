@@ -36,7 +36,7 @@ export function endReasonNumber(end: EndReason | undefined): FlowEndReason {
 
 /** What a publisher of records needs. */
 export interface RecordPublisherOptions {
-  readonly publisher: Pick<Publisher, "publish">;
+  readonly publisher: Pick<Publisher, "publish" | "flush">;
   readonly timeline: Pick<Timeline, "nowNs" | "wallNs">;
   /** Whether packets of an interface begin with a link header. */
   readonly hasLink: (device: string) => boolean;
@@ -66,6 +66,11 @@ export class RecordPublisher {
   flush(): void {
     const isDue = this.#options.timeline.nowNs() - this.#publishedNs >= HEARTBEAT_NS;
     if (this.#records.length > 0 || isDue) this.#publish();
+  }
+
+  /** Waits until the targets have all that was published, for so long at the most. */
+  async drain(deadlineMs: number): Promise<void> {
+    await this.#options.publisher.flush({ deadlineMs });
   }
 
   #publish(): void {

@@ -22,7 +22,7 @@ const over = (id: string, more: Partial<FlowView> = {}) => viewOf(id, { end: "fi
 const seen = (rows: readonly Row[]) => rows.map(({ id, packets, back, open }) => [id, packets, back.packets, open]);
 
 function tableWith(ids: readonly string[], packets = 5): FlowTable {
-  const times = { activeTimeoutNs: 5e9, idleTimeoutNs: 15e9, baseNs: 0n };
+  const times = { activeTimeoutNs: 5e9, idleTimeoutNs: 15e9, readEveryNs: 1e9, baseNs: 0n };
   const table = new FlowTable({ device: "eth0", limit: 100, ...times });
   table.absorb(
     batchOf(ids.map((id, i) => [id, { packets: BigInt(packets), first_ns: BigInt(i), last_ns: BigInt(i) }])),
