@@ -179,11 +179,10 @@ export class Measuring {
 
   /** Gives up what nobody can answer in time any more; shows and reports what is complete. */
   #look(): void {
-    const { sessions, timelineNs, output, events, tlvs } = this.#deps;
+    const { sessions, timelineNs, output } = this.#deps;
     const now = monotonicNow();
     // Everything from before `now` is in the ring, and then in the statistics.
-    drain(events, (event) => this.#take(event));
-    if (tlvs) drain(tlvs.ring, (record) => this.#takeTlvs(record));
+    this.#drain();
     for (const [number, session] of sessions.all.entries()) {
       this.#report(number, session.stats.expire(now + timelineNs));
     }
@@ -193,14 +192,19 @@ export class Measuring {
     );
   }
 
+  #drain(): void {
+    const { events, tlvs } = this.#deps;
+    drain(events, (event) => this.#take(event));
+    if (tlvs) drain(tlvs.ring, (record) => this.#takeTlvs(record));
+  }
+
   #report(number: number, intervals: readonly Summary[]): void {
-    const { sessions, output, options, timelineNs } = this.#deps;
+    const { sessions, output, options } = this.#deps;
     const session = sessions.reported[number];
     const view = sessions.all[number]?.view;
     if (!session || !view || intervals.length === 0) return;
-    const shiftNs = this.#offsetNs - timelineNs;
     for (const interval of intervals) output.interval(view, interval);
-    const summaries = intervals.map((summary) => ({ session, summary, waitNs: options.wait, shiftNs }));
+    const summaries = intervals.map((summary) => ({ session, summary, waitNs: options.wait }));
     this.#publish(summaries);
   }
 
@@ -223,13 +227,16 @@ export class Measuring {
 
   /** T1 and T4 are of one clock's stretch, and so are T2 and T3; one-way figures across a step are not, and say so. */
   async #watchSteps(changes: AsyncIterable<unknown>): Promise<void> {
-    const { clock, logger, keepUp } = this.#deps;
+    const { clock, logger, keepUp, sessions, timelineNs } = this.#deps;
     for await (const _ of changes) {
       const by = clock.offsetNs() - this.#offsetNs;
       if (by <= STEP_NS && by >= -STEP_NS) continue;
       this.#offsetNs += by;
       this.#clockSteps++;
       this.#attempt(keepUp);
+      // Those that were sent until now belong to intervals of before.
+      this.#attempt(() => this.#drain());
+      for (const { stats } of sessions.all) stats.clockSet(this.#offsetNs - timelineNs);
       logger.warn("wall clock stepped: one-way delays before and after differ by as much", { by_ms: Number(by) / 1e6 });
     }
   }

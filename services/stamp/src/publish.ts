@@ -34,8 +34,6 @@ export interface ReportedSummary {
   readonly summary: Summary;
   /** How long an answer was waited for. */
   readonly waitNs: bigint;
-  /** What the interval's times lack to Unix time: the clock was set since they began to be counted. Default 0. */
-  readonly shiftNs?: bigint;
 }
 
 /** One answered packet. */
@@ -116,10 +114,11 @@ class SessionTable {
   }
 }
 
-function summaryMessage({ summary, waitNs, shiftNs = 0n }: ReportedSummary, session: number): DelaySummary {
+function summaryMessage({ summary, waitNs }: ReportedSummary, session: number): DelaySummary {
   const direction = summary.lostByDirection;
   const { forward, backward, roundTrip, residence } = summary;
-  const { errorNs, synchronised } = summary.errorBar;
+  const { shiftNs, synchronised } = summary;
+  const { errorNs } = summary.errorBar;
   return create(DelaySummarySchema, {
     session,
     fromNs: summary.fromNs + shiftNs,

@@ -220,6 +220,7 @@ describePrivileged("clocks that differ", { tools: ["ip", "ping"] }, () => {
     expect([before > 0, before < 1e9, after < -59e9]).toEqual([true, true, true]);
     for (const { round_trip_ns } of answers) expect(Math.abs(Number(round_trip_ns))).toBeLessThan(30e9);
     expect(lines.at(-1)).toMatchObject({ type: "summary", lost_packets: 0, late_packets: 0 });
+    expect(lines.at(-1)).toMatchObject({ one_way_trust: "clock-set", synchronised: false });
   });
 
   test("--enforce-ptp wants a PTP daemon that runs", async () => {

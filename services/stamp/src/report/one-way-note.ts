@@ -13,6 +13,8 @@ export function oneWayNote(summary: Summary): string | undefined {
       return "One-way figures: not trustworthy, a clock does not say how far it may be off";
     case "contradicted":
       return `One-way figures: not trustworthy, below zero by more than the error that the clocks admit (${error})`;
+    case "clock-set":
+      return "One-way figures: not trustworthy, the clock of this host was set meanwhile";
     case "unsynchronised":
       return `One-way figures: not trustworthy, clocks are not synchronised (${offset(summary.clockOffsetNs)})`;
   }

@@ -2,8 +2,9 @@ import type { Answer } from "./answer.ts";
 
 /**
  * What one-way delays are worth. `contradicted`: one is below zero by more than the error that both clocks admit.
+ * `clock-set`: the clock of this side was set meanwhile, so that they do not belong together.
  */
-export type OneWayTrust = "trusted" | "unsynchronised" | "error-unknown" | "contradicted" | "no-answers";
+export type OneWayTrust = "trusted" | "unsynchronised" | "error-unknown" | "contradicted" | "clock-set" | "no-answers";
 
 /** The error bar of one-way delays: what the clocks of both ends said of themselves while answers came. */
 export class ErrorBar {

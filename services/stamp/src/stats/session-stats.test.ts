@@ -318,6 +318,29 @@ describe("what one-way delays are worth", () => {
     expect(play(repeat(3)).stats.total.errorBar.errorNs).toBe(2000n);
   });
 
+  test("not of intervals in which our clock was set, nor of the whole; later ones begin in its time", () => {
+    const stats = new SessionStats({ startNs: START, intervalNs: SECOND, waitNs: 100n * MS });
+    const exchange = (sequence: number, atNs: bigint) => {
+      const [t2Ns, t3Ns, t4Ns] = [atNs + MS, atNs + MS, atNs + 2n * MS];
+      stats.sent(sequence, atNs);
+      const times = { t1Ns: atNs, t2Ns, t3Ns, t4Ns, sender: SYNCHRONISED, reflector: SYNCHRONISED, senderTtl: 1 };
+      stats.answered({ sequence, reflectorSequence: sequence, ...times });
+    };
+    exchange(0, START);
+    const [before] = stats.expire(START + 2n * SECOND);
+    exchange(1, START + 2n * SECOND);
+    stats.clockSet(60n * SECOND);
+    exchange(2, START + 3n * SECOND);
+    const [during, after] = stats.finish(START + 4n * SECOND);
+    const told = [before, during, after, stats.total].map((each) => [each?.trust, each?.synchronised, each?.shiftNs]);
+    expect(told).toEqual([
+      ["trusted", true, 0n],
+      ["clock-set", false, 0n],
+      ["trusted", true, 60n * SECOND],
+      ["clock-set", false, 0n],
+    ]);
+  });
+
   test("below zero by more than both errors contradicts them", () => {
     expect(trust({ synchronised: true, errorNs: 5n * MS }, -10n * MS)).toBe("trusted");
     expect(trust({ synchronised: true, errorNs: 5n * MS }, -12n * MS)).toBe("contradicted");

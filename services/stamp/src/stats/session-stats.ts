@@ -50,6 +50,7 @@ export class SessionStats {
   #unsettled: LedgerEntry[] = [];
   #open: Summary[] = [];
   #closedUntilNs: bigint;
+  #shiftNs = 0n;
   #newest: number | undefined;
   #previous: LedgerEntry | undefined;
   #unmatched = 0;
@@ -126,6 +127,16 @@ export class SessionStats {
     const last = intervals.at(-1);
     if (last !== undefined && atNs > last.fromNs && atNs < last.toNs) last.toNs = atNs;
     return intervals;
+  }
+
+  /**
+   * The wall clock was set: one-way figures of what is not handed out yet go across that. All packets sent before are known.
+   *
+   * @param shiftNs what times given from now on lack to Unix time
+   */
+  clockSet(shiftNs: bigint): void {
+    this.#shiftNs = shiftNs;
+    for (const summary of [this.total, ...this.#open]) summary.clockStepped = true;
   }
 
   #received(entry: LedgerEntry, answer: Answer): AnswerVerdict {
@@ -216,7 +227,7 @@ export class SessionStats {
     const fromNs = startNs + index * intervalNs;
     const newest = this.#open.at(-1);
     if (newest !== undefined && newest.fromNs >= fromNs) return newest;
-    const interval = new Summary(fromNs, fromNs + intervalNs);
+    const interval = new Summary(fromNs, fromNs + intervalNs, this.#shiftNs);
     this.#open.push(interval);
     return interval;
   }

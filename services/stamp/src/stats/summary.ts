@@ -47,12 +47,17 @@ export class Summary {
   lostBackward = 0;
   /** The reflector numbers its answers itself. Undefined: nothing shows it yet. */
   stateful = false;
+  /** The wall clock of this side was set while answers to these packets could come. */
+  clockStepped = false;
+  /** What its times lack to Unix time: the clock was set between the session's beginning and this summary's. */
+  readonly shiftNs: bigint;
   #bestNs = Number.POSITIVE_INFINITY;
   #offsetNs: number | undefined;
 
-  constructor(fromNs: bigint, toNs: bigint) {
+  constructor(fromNs: bigint, toNs: bigint, shiftNs = 0n) {
     this.fromNs = fromNs;
     this.toNs = toNs;
+    this.shiftNs = shiftNs;
   }
 
   /** Undefined unless the reflector is stateful. */
@@ -71,8 +76,14 @@ export class Summary {
     return this.#offsetNs;
   }
 
+  /** Both clocks said that they are synchronised, with every answer, and ours was not set meanwhile. */
+  get synchronised(): boolean {
+    return this.errorBar.synchronised && !this.clockStepped;
+  }
+
   /** What the one-way delays of this summary are worth. */
   get trust(): OneWayTrust {
+    if (this.clockStepped && this.forward.histogram.count > 0) return "clock-set";
     const leasts = [this.forward.histogram.min, this.backward.histogram.min];
     return this.errorBar.trust(
       leasts.reduce((a, b) => (a === undefined || b === undefined ? undefined : Math.min(a, b))),
@@ -102,6 +113,7 @@ export class Summary {
     this.lostForward += later.lostForward;
     this.lostBackward += later.lostBackward;
     this.stateful ||= later.stateful;
+    this.clockStepped ||= later.clockStepped;
     for (const name of METRICS) this[name].merge(later[name]);
     this.errorBar.merge(later.errorBar);
     if (later.#bestNs < this.#bestNs) {

@@ -1169,7 +1169,7 @@ export type DelaySummary = Message<"waymark.report.v1.DelaySummary"> & {
   errorNs?: bigint | undefined;
 
   /**
-   * Both clocks say that they are synchronised.
+   * Both clocks say that they are synchronised, and the sender's was not set before all answers were in.
    *
    * @generated from field: bool synchronised = 23;
    */
