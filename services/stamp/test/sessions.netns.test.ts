@@ -28,8 +28,9 @@ describePrivileged("sender and reflector", { tools: ["ip", "ping", "script"] }, 
     for (const { forward, backward, round_trip, residence, ...summary } of summaries) {
       expect(summary).toMatchObject({ sent_packets: 20, received_packets: 20, lost_packets: 0, duplicate_packets: 0 });
       expect(forward.count).toBe(20);
-      // one kernel, one clock: nothing arrives before it was sent, by more than time stamps are coarse
-      for (const { min_ns } of [forward, backward, residence]) expect(min_ns).toBeGreaterThanOrEqual(-1);
+      // One kernel, one clock: nothing arrives before it was sent, but for what the kernel's fast clock may go back
+      // while a processor that is kept from running updates it (ktime_get_mono_fast_ns in kernel/time/timekeeping.c).
+      for (const { min_ns } of [forward, backward, residence]) expect(min_ns).toBeGreaterThanOrEqual(-100_000);
       expect(round_trip.min_ns).toBeGreaterThan(0);
     }
     expect((await reflector.stop()).code).toBe(0);
